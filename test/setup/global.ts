@@ -1,0 +1,39 @@
+/**
+ * Starts the servers that the tests need, each on a free port, and ends them by process id.
+ * One that can't be had is said loudly; under CI=true it fails the run, because its tests would prove nothing.
+ */
+import { start as startAzurite } from './azurite.ts';
+import { start as startGcs } from './gcs.ts';
+import { start as startRedis } from './redis.ts';
+import type { Service, StartService } from './service.ts';
+
+const services: ReadonlyArray<readonly [name: string, start: StartService]> = [
+  ['Redis', startRedis],
+  ['Azurite', startAzurite],
+  ['fake-gcs-server', startGcs],
+];
+
+export default async function setup(): Promise<() => Promise<void>> {
+  const running: Service[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(running.splice(0).map((service) => service.stop()));
+  };
+  const missing: string[] = [];
+  await Promise.all(
+    services.map(async ([name, start]) => {
+      const service = await start();
+      if ('unavailable' in service) {
+        missing.push(`${name}: ${service.unavailable}`);
+        return;
+      }
+      running.push(service);
+      Object.assign(process.env, service.env);
+    }),
+  );
+  for (const line of missing) console.error(`\n!!! THESE TESTS DO NOT RUN: ${line}\n`);
+  if (missing.length > 0 && process.env['CI'] === 'true') {
+    await stop();
+    throw new Error(`under CI=true every service must run:\n${missing.join('\n')}`);
+  }
+  return stop;
+}

@@ -1,0 +1,5 @@
+import type { Service, Unavailable } from './service.ts';
+
+export async function start(): Promise<Service | Unavailable> {
+  return { unavailable: 'not wired yet' };
+}
