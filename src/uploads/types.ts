@@ -129,8 +129,8 @@ export interface UploadStore {
     readonly parts: readonly PartRecord[];
     readonly leaseMs: number;
   }): Promise<ClaimOutcome>;
-  /** `false`: the lease was lost to somebody else; stop. */
-  renewClaim(claim: CompletionClaim, leaseMs: number): Promise<boolean>;
+  /** Extends the lease, and replaces the plan when one is given. `false`: the lease was lost to somebody else; stop. */
+  renewClaim(claim: CompletionClaim, leaseMs: number, plan?: Json): Promise<boolean>;
   /** COMPLETING → OPEN after a failed attempt that published nothing. */
   releaseClaim(claim: CompletionClaim): Promise<void>;
   /** COMPLETING → COMPLETED with the answer for replays. `false`: the lease was lost. The parts are forgotten once `forgetParts` is called. */
