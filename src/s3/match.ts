@@ -1,0 +1,129 @@
+/**
+ * Which action a request is. One table decides; a sub-resource that is not in it answers 501 and never falls
+ * through to another action (`DELETE /bucket?policy` must not delete the bucket).
+ */
+import { S3Error } from './errors.ts';
+
+export type Resource = 'service' | 'bucket' | 'object';
+
+/** Where an action lives: verb, resource, sub-resource, and what else sets it apart. */
+export interface Route {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS';
+  readonly on: Resource;
+  /** The query parameter that names the action: `uploads`, `acl`, `uploadId` … */
+  readonly sub?: string;
+  /** Tells a copy from an upload. */
+  readonly copy?: boolean;
+}
+
+/**
+ * Every sub-resource of the API model. Its presence selects the action, supported or not.
+ * `partNumber` and `versionId` modify an action, they do not select one.
+ */
+const subResources: ReadonlySet<string> = new Set([
+  'abac',
+  'accelerate',
+  'acl',
+  'analytics',
+  'annotation',
+  'annotations',
+  'attributes',
+  'cors',
+  'delete',
+  'encryption',
+  'intelligent-tiering',
+  'inventory',
+  'legal-hold',
+  'lifecycle',
+  'list-type',
+  'location',
+  'logging',
+  'metadataConfiguration',
+  'metadataInventoryTable',
+  'metadataJournalTable',
+  'metadataAnnotationTable',
+  'metadataTable',
+  'metrics',
+  'notification',
+  'object-lock',
+  'ownershipControls',
+  'policy',
+  'policyStatus',
+  'publicAccessBlock',
+  'renameObject',
+  'replication',
+  'requestPayment',
+  'restore',
+  'retention',
+  'select',
+  'session',
+  'tagging',
+  'torrent',
+  'uploadId',
+  'uploads',
+  'versioning',
+  'versions',
+  'website',
+]);
+
+export interface Matchable {
+  readonly method: string;
+  readonly bucket: string | undefined;
+  readonly key: string | undefined;
+  /** Names of the query's parameters. */
+  readonly parameters: Iterable<string>;
+  readonly isCopy: boolean;
+}
+
+const verbs = new Set<string>(['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS']);
+
+export function createMatcher<R extends { readonly route: Route }>(
+  rows: readonly R[],
+): (request: Matchable) => R {
+  const byRoute = new Map<string, R>();
+  for (const row of rows) {
+    const name = routeName(row.route);
+    if (byRoute.has(name)) throw new Error(`two operations for ${name}`);
+    byRoute.set(name, row);
+  }
+
+  return (request) => {
+    const on: Resource =
+      request.bucket === undefined ? 'service' : request.key === undefined ? 'bucket' : 'object';
+    const present = new Set(request.parameters);
+    const subs = [...present].filter((name) => subResources.has(name));
+    const find = (sub: string | undefined, copy: boolean): R | undefined =>
+      byRoute.get(routeName({ method: request.method as Route['method'], on, ...(sub && { sub }), copy }));
+
+    if (!verbs.has(request.method)) throw methodNotAllowed(request.method, on, byRoute);
+    if (subs.length > 1) {
+      throw new S3Error('InvalidArgument', {
+        message: `Conflicting query string parameters: ${subs.sort().join(', ')}`,
+        extra: { ArgumentName: 'ResourceType', ArgumentValue: subs[0] ?? '' },
+      });
+    }
+    const [sub] = subs;
+    const row = (request.isCopy ? find(sub, true) : undefined) ?? find(sub, false);
+    if (row !== undefined) return row;
+    if (sub !== undefined) throw notImplemented(sub);
+    throw methodNotAllowed(request.method, on, byRoute);
+  };
+}
+
+function routeName({ method, on, sub, copy }: Route): string {
+  return `${method} ${on}${sub === undefined ? '' : `?${sub}`}${copy ? ' copy' : ''}`;
+}
+
+function notImplemented(sub: string): S3Error {
+  return new S3Error('NotImplemented', {
+    extra: { Header: sub },
+  });
+}
+
+function methodNotAllowed(method: string, on: Resource, rows: ReadonlyMap<string, unknown>): S3Error {
+  const allowed = [...verbs].filter((verb) => rows.has(`${verb} ${on}`));
+  return new S3Error('MethodNotAllowed', {
+    extra: { Method: method, ResourceType: on.toUpperCase() },
+    headers: { allow: allowed.join(', ') },
+  });
+}
