@@ -1,0 +1,215 @@
+/**
+ * XML out (string building) and in (a strict parse into a small tree), as Amazon S3 speaks it: UTF-8, one namespace,
+ * no DTD and no entities but XML's own five.
+ */
+import { SaxesParser } from 'saxes';
+import { S3Error } from './errors.ts';
+
+export const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
+export const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>\n';
+
+export type XmlValue = string | number | boolean | Date | XmlContent | readonly XmlValue[] | undefined;
+
+/** Children by name, in order. An array repeats its element, `undefined` leaves it out, a name that starts with `@` is an attribute. */
+export interface XmlContent {
+  readonly [name: string]: XmlValue;
+}
+
+/** A whole document: declaration, then the root element. `Error` is the one root that AWS sends without its namespace. */
+export function xml(
+  root: string,
+  children: XmlContent,
+  options: { readonly namespace?: boolean } = {},
+): string {
+  return xmlDeclaration + xmlElement(root, children, options);
+}
+
+/** The root element alone, for an answer whose declaration was sent before. */
+export function xmlElement(
+  root: string,
+  children: XmlContent,
+  options: { readonly namespace?: boolean } = {},
+): string {
+  const namespace = options.namespace === false ? {} : { '@xmlns': s3Namespace };
+  return element(root, { ...namespace, ...children });
+}
+
+function element(name: string, value: XmlValue): string {
+  if (value === undefined) return '';
+  if (typeof value === 'string') return `<${name}>${escapeXml(value)}</${name}>`;
+  if (typeof value === 'number' || typeof value === 'boolean') return `<${name}>${value}</${name}>`;
+  if (value instanceof Date) return `<${name}>${value.toISOString()}</${name}>`;
+  if (isArray(value)) {
+    let out = '';
+    for (const item of value) out += element(name, item);
+    return out;
+  }
+  let attributes = '';
+  let content = '';
+  for (const [child, inner] of Object.entries(value)) {
+    if (!child.startsWith('@')) content += element(child, inner);
+    else if (inner !== undefined) attributes += ` ${child.slice(1)}="${escapeXml(String(inner))}"`;
+  }
+  return `<${name}${attributes}>${content}</${name}>`;
+}
+
+/** `Array.isArray` does not narrow away readonly arrays. */
+function isArray(value: XmlValue): value is readonly XmlValue[] {
+  return Array.isArray(value);
+}
+
+/** Markup, and whatever is not plain XML 1.0 text. A bare carriage return would be read back as a line feed. */
+const special = /[&<>"]|[^\t\n\u0020-\ufffd]/g;
+const named: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  '\r': '&#13;',
+};
+
+/**
+ * Characters that XML 1.0 cannot hold become numeric references, as AWS answers them: a strict reader refuses those, which is what
+ * `encoding-type=url` is for ("ListObjectsV2", EncodingType).
+ */
+export function escapeXml(text: string): string {
+  if (text.search(special) === -1) return text;
+  return text.replace(special, (char) => named[char] ?? `&#x${char.charCodeAt(0).toString(16)};`);
+}
+
+/** An element that was read. Names have lost their prefix. */
+export interface XmlElement {
+  readonly name: string;
+  /** Local names too: `xsi:type` is `type`. */
+  readonly attributes: ReadonlyMap<string, string>;
+  readonly children: readonly XmlElement[];
+  /** Character data directly inside, untrimmed. */
+  readonly text: string;
+}
+
+export interface ParseXmlOptions {
+  /** Local name that the root must have. */
+  readonly root: string;
+  /** Larger bodies are MaxMessageLengthExceeded. Default 1 MiB. */
+  readonly maxBytes?: number;
+}
+
+const maxDepth = 32;
+/** CompleteMultipartUpload at its largest has 10,000 parts of three elements. */
+const maxElements = 100_000;
+const noAttributes: ReadonlyMap<string, string> = new Map();
+
+interface OpenElement extends XmlElement {
+  readonly children: XmlElement[];
+  text: string;
+}
+
+/**
+ * Parses a request body strictly: anything not well-formed, a DOCTYPE, another root, more than 32 levels or 100,000 elements is
+ * MalformedXML. The namespace may be absent or have any prefix, since clients differ.
+ */
+export function parseXml(body: string | Uint8Array, options: ParseXmlOptions): XmlElement {
+  const maxBytes = options.maxBytes ?? 1024 * 1024;
+  const size = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+  if (size > maxBytes)
+    throw new S3Error('MaxMessageLengthExceeded', { extra: { MaxMessageLengthBytes: maxBytes } });
+  const root = readTree(decode(body));
+  if (root.name !== options.root) throw malformedXml(`root element is ${root.name}`);
+  return root;
+}
+
+function decode(body: string | Uint8Array): string {
+  if (typeof body === 'string') return body;
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (cause) {
+    throw malformedXml('not UTF-8', cause);
+  }
+}
+
+function readTree(text: string): XmlElement {
+  const parser = new SaxesParser({ xmlns: true, position: false });
+  const open: OpenElement[] = [];
+  let root: OpenElement | undefined;
+  let count = 0;
+  parser.on('doctype', () => {
+    throw malformedXml('DOCTYPE');
+  });
+  parser.on('opentag', (tag) => {
+    count += 1;
+    if (open.length >= maxDepth || count > maxElements) throw malformedXml('too deep or too many elements');
+    const element: OpenElement = {
+      name: tag.local,
+      attributes: attributesOf(tag.attributes),
+      children: [],
+      text: '',
+    };
+    const parent = open.at(-1);
+    if (parent === undefined) root = element;
+    else parent.children.push(element);
+    open.push(element);
+  });
+  parser.on('closetag', () => {
+    open.pop();
+  });
+  const addText = (data: string) => {
+    const element = open.at(-1);
+    if (element !== undefined) element.text += data;
+  };
+  parser.on('text', addText);
+  parser.on('cdata', addText);
+  try {
+    parser.write(text).close();
+  } catch (cause) {
+    if (cause instanceof S3Error) throw cause;
+    throw malformedXml('not well-formed', cause);
+  }
+  if (root === undefined) throw malformedXml('no root element');
+  return root;
+}
+
+function attributesOf(
+  attributes: Readonly<
+    Record<string, { readonly local: string; readonly prefix: string; readonly value: string }>
+  >,
+): ReadonlyMap<string, string> {
+  let map: Map<string, string> | undefined;
+  for (const { local, prefix, value } of Object.values(attributes)) {
+    if (prefix === 'xmlns' || local === 'xmlns') continue;
+    map ??= new Map();
+    map.set(local, value);
+  }
+  return map ?? noAttributes;
+}
+
+/** MalformedXML, with the reason kept for the log: AWS tells the client none. */
+export function malformedXml(reason: string, cause?: unknown): S3Error {
+  return new S3Error('MalformedXML', { cause: new Error(reason, { cause }) });
+}
+
+export function childrenNamed(parent: XmlElement, name: string): readonly XmlElement[] {
+  return parent.children.filter((child) => child.name === name);
+}
+
+/** The one child of that name; more than one is MalformedXML. */
+export function optionalChild(parent: XmlElement, name: string): XmlElement | undefined {
+  let found: XmlElement | undefined;
+  for (const child of parent.children) {
+    if (child.name !== name) continue;
+    if (found !== undefined) throw malformedXml(`more than one ${name}`);
+    found = child;
+  }
+  return found;
+}
+
+/** Text of the one child of that name, untrimmed: a key may end in a space. */
+export function optionalText(parent: XmlElement, name: string): string | undefined {
+  return optionalChild(parent, name)?.text;
+}
+
+/** As {@link optionalText}; absent is MalformedXML. */
+export function requiredText(parent: XmlElement, name: string): string {
+  const text = optionalText(parent, name);
+  if (text === undefined) throw malformedXml(`${name} is missing`);
+  return text;
+}
