@@ -1,5 +1,179 @@
+/**
+ * A real Redis for the tests: `redis-server` from PATH, else installed by apt on a Debian machine where we are root.
+ * {@link startRedisServer} is also used by tests that need a server of their own to stop, hang or fill.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, mkdtemp, open, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Service, Unavailable } from './service.ts';
 
+const run = promisify(execFile);
+
 export async function start(): Promise<Service | Unavailable> {
-  return { unavailable: 'not wired yet' };
+  const found = (await findOnPath('redis-server')) ?? (await install());
+  if (typeof found !== 'string') return found;
+  const dir = await mkdtemp(join(tmpdir(), 'partway-redis-'));
+  const server = await startRedisServer({ dir, args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] });
+  return {
+    env: { TEST_REDIS_URL: server.url },
+    async stop() {
+      await server.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  readonly process: ChildProcess;
+  /** SIGKILL, for tests that crash it; resolves once it has ended. */
+  kill(): Promise<void>;
+  /** SIGTERM: Redis writes what it must and ends. SIGKILL after five seconds. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts `redis-server` on a loopback port (a free one unless `port` is given) and resolves once it answers.
+ * `args` come after our own, so that they win. A port lost to another process between choosing and binding is chosen again.
+ */
+export async function startRedisServer(options: {
+  readonly dir: string;
+  readonly port?: number;
+  readonly args?: readonly string[];
+}): Promise<RedisServer> {
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    const child = spawn(
+      'redis-server',
+      [
+        '--bind',
+        '127.0.0.1',
+        '--port',
+        String(port),
+        '--dir',
+        options.dir,
+        '--save',
+        '',
+        ...(options.args ?? []),
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const output: string[] = [];
+    child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()));
+    const ended = once(child, 'exit');
+    // A test run that is broken off leaves no server behind.
+    const killAtExit = (): boolean => child.kill('SIGKILL');
+    process.once('exit', killAtExit);
+    void ended.then(() => process.off('exit', killAtExit));
+    const ready = await Promise.race([ended.then(() => false), accepts(output, child)]);
+    if (!ready) {
+      const text = output.join('');
+      if (options.port === undefined && attempt < 5 && text.includes('Address already in use')) continue;
+      throw new Error(`redis-server ended at start:\n${text}`);
+    }
+    const end = async (signal: NodeJS.Signals): Promise<void> => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGCONT');
+      child.kill(signal);
+      await Promise.race([ended, sleep(5_000, undefined, { ref: false })]);
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+      await ended;
+    };
+    return {
+      port,
+      url: `redis://127.0.0.1:${port}`,
+      process: child,
+      kill: () => end('SIGKILL'),
+      stop: () => end('SIGTERM'),
+    };
+  }
+}
+
+/** `Ready to accept connections` is logged after the append-only file was loaded. */
+async function accepts(output: readonly string[], child: ChildProcess): Promise<boolean> {
+  const deadline = Date.now() + 30_000;
+  while (!output.some((text) => text.includes('eady to accept connections'))) {
+    if (child.exitCode !== null || child.signalCode !== null) return false;
+    if (Date.now() > deadline) {
+      child.kill('SIGKILL');
+      return false;
+    }
+    await sleep(10);
+  }
+  return true;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer((socket: Socket) => socket.destroy());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no TCP address');
+  return address.port;
+}
+
+async function findOnPath(name: string): Promise<string | undefined> {
+  for (const dir of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(dir, name);
+    if (await exists(path)) return path;
+  }
+  return undefined;
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Path of the installed server, or why it can't be had. */
+async function install(): Promise<string | Unavailable> {
+  const hint = 'install redis-server (6.2 or newer; Valkey will do) and put it on PATH';
+  if (process.getuid?.() !== 0) return { unavailable: `no redis-server on PATH and not root: ${hint}` };
+  if (!(await exists('/etc/debian_version')))
+    return { unavailable: `no redis-server on PATH and not Debian: ${hint}` };
+  console.error('test set-up: no redis-server on PATH, installing it by apt-get …');
+  // invoke-rc.d starts no service while policy-rc.d answers 101; one that is there already is left alone.
+  const policy = '/usr/sbin/policy-rc.d';
+  const ours = await open(policy, 'wx', 0o755).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return undefined;
+    throw error;
+  });
+  await ours?.writeFile('#!/bin/sh\nexit 101\n');
+  await ours?.close();
+  try {
+    let problem = '';
+    // The lock of the package lists knows no waiting, and another run may hold it: try again for a while.
+    for (let attempt = 1; attempt <= 10; attempt++) {
+      try {
+        await apt('update');
+        await apt('install', '-y', '--no-install-recommends', 'redis-server');
+      } catch (error) {
+        problem = error instanceof Error ? error.message : String(error);
+      }
+      const path = await findOnPath('redis-server');
+      if (path !== undefined) return path;
+      if (!/lock/i.test(problem)) break;
+      await sleep(3_000);
+    }
+    return { unavailable: `apt-get could not install redis-server: ${hint}\n${problem}` };
+  } finally {
+    if (ours !== undefined) await rm(policy, { force: true });
+  }
+}
+
+async function apt(...args: string[]): Promise<void> {
+  await run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    maxBuffer: 16 * 1024 * 1024,
+  });
 }
