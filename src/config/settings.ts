@@ -1,0 +1,233 @@
+/**
+ * Every setting, once: its key in YAML, kind, default, meaning. The environment names, `--help` and the tables of
+ * docs/configuration.md are made from here.
+ */
+import {
+  address,
+  choice,
+  domain,
+  duration,
+  flag,
+  integer,
+  listOf,
+  matching,
+  network,
+  path,
+  text,
+  url,
+  type ValueType,
+  workerCount,
+} from './values.ts';
+
+export interface Setting<T> {
+  readonly type: ValueType<unknown>;
+  /** As one would write it. */
+  readonly default: string | undefined;
+  readonly summary: string;
+  /** Never shown; may come from a file named by `<key>File` or `<NAME>_FILE`. */
+  readonly secret: boolean;
+  readonly parse: (text: string, base: string) => T;
+}
+
+function setting<T>(type: ValueType<T>, initial: string, summary: string): Setting<T> {
+  return { type, default: initial, summary, secret: false, parse: type.parse };
+}
+
+function optional<T>(type: ValueType<T>, summary: string): Setting<T | undefined> {
+  return { type, default: undefined, summary, secret: false, parse: type.parse };
+}
+
+function secret(type: ValueType<string>, summary: string): Setting<string | undefined> {
+  return { type, default: undefined, summary, secret: true, parse: type.parse };
+}
+
+const region = matching('region', /^[A-Za-z0-9-]{1,64}$/, 'use letters, digits and hyphens, like us-east-1');
+
+/** A slash or a comma would break the credential scope that the ID is written into. */
+const accessKeyId = matching(
+  'access key ID',
+  /^[\w.+=@-]{3,128}$/,
+  'use 3 to 128 letters, digits and ._+=@-',
+);
+
+const secretKey = matching('secret', /^[\x21-\x7e]{8,256}$/, 'use 8 to 256 printable characters, no spaces');
+
+/** The settings of each kind of backend; the same at the top level and inside `backends:`. */
+export const backendSettings = {
+  local: {
+    root: setting(
+      path,
+      './data',
+      'Directory whose sub-directories are the buckets. It is made when it is missing.',
+    ),
+  },
+  azure: {
+    connectionString: secret(text, 'Connection string of the storage account.'),
+    account: optional(
+      matching(
+        'storage account',
+        /^[a-z0-9]{3,24}$/,
+        'use the 3 to 24 lower-case letters and digits of its name',
+      ),
+      'Name of the storage account. Without a key or SAS the ambient Azure identity is used.',
+    ),
+    accountKey: secret(text, 'Key of the storage account.'),
+    sasToken: secret(text, 'Shared access signature for the storage account.'),
+    endpoint: optional(
+      url('http', 'https'),
+      'Blob service URL, where it is not `https://<account>.blob.core.windows.net`.',
+    ),
+    containerPrefix: setting(
+      matching('container prefix', /^([a-z0-9][a-z0-9-]*)?$/, 'use lower-case letters, digits and hyphens'),
+      '',
+      'Put before each bucket name to get the container name.',
+    ),
+    staging: setting(
+      choice('private', 'direct'),
+      'private',
+      'Where parts wait: on a private blob of the upload, or directly on the live blob (one writer per key only).',
+    ),
+  },
+  gcs: {
+    projectId: optional(text, 'Project that new buckets belong to. Default: the one of the credentials.'),
+    keyFile: optional(path, 'JSON key of a service account. Default: Application Default Credentials.'),
+    endpoint: optional(url('http', 'https'), 'Service URL, for emulators and private endpoints.'),
+    bucketPrefix: setting(
+      matching(
+        'bucket prefix',
+        /^([a-z0-9][a-z0-9._-]*)?$/,
+        'use lower-case letters, digits, hyphens and dots',
+      ),
+      '',
+      'Put before each bucket name: names in Google Cloud Storage are shared by all of its customers.',
+    ),
+  },
+} as const;
+
+export const credentialSettings = {
+  accessKeyId: optional(accessKeyId, 'Access key ID that clients sign with.'),
+  secretAccessKey: secret(secretKey, 'Its secret.'),
+} as const;
+
+export const settings = {
+  listen: setting(address, '127.0.0.1:9000', 'Address and port to serve on. Port 0 takes a free one.'),
+  allowInsecureListen: setting(
+    flag,
+    'false',
+    'Serve beyond this machine although no credentials are configured.',
+  ),
+  'tls.certFile': optional(path, 'PEM certificate chain; serves HTTPS.'),
+  'tls.keyFile': optional(path, 'PEM private key of the certificate.'),
+  region: setting(region, 'us-east-1', 'Region that the gateway says it is, and that signatures must name.'),
+  acceptRegions: setting(listOf(region), '', 'Other regions that signatures may name.'),
+  baseDomains: setting(
+    listOf(domain),
+    '',
+    'Domains under which `<bucket>.<domain>` addresses a bucket (virtual-host style).',
+  ),
+  trustedProxies: setting(
+    listOf(network),
+    '',
+    'Proxies, by address or range, whose `X-Forwarded-*` headers are believed.',
+  ),
+
+  accessKeyId: credentialSettings.accessKeyId,
+  secretAccessKey: credentialSettings.secretAccessKey,
+  allowSseCOverHttp: setting(flag, 'false', 'Take customer-provided encryption keys over plain HTTP too.'),
+
+  backend: setting(
+    text,
+    'local',
+    'Where objects are kept: `local`, `azure`, `gcs`, or a name under `backends`.',
+  ),
+  'fs.root': backendSettings.local.root,
+  durability: setting(
+    choice('full', 'os'),
+    'full',
+    'Local files: `full` has data and directories on disk before it answers, `os` leaves that to the operating system.',
+  ),
+  'azure.connectionString': backendSettings.azure.connectionString,
+  'azure.account': backendSettings.azure.account,
+  'azure.accountKey': backendSettings.azure.accountKey,
+  'azure.sasToken': backendSettings.azure.sasToken,
+  'azure.endpoint': backendSettings.azure.endpoint,
+  'azure.containerPrefix': backendSettings.azure.containerPrefix,
+  'azure.staging': backendSettings.azure.staging,
+  'gcs.projectId': backendSettings.gcs.projectId,
+  'gcs.keyFile': backendSettings.gcs.keyFile,
+  'gcs.endpoint': backendSettings.gcs.endpoint,
+  'gcs.bucketPrefix': backendSettings.gcs.bucketPrefix,
+
+  stateDir: setting(
+    path,
+    './.partway',
+    'Directory for the embedded upload store and for generated credentials.',
+  ),
+  'redis.url': secret(
+    text,
+    'Redis that keeps the open uploads; needed for several gateways on one backend. Without it the embedded store is used.',
+  ),
+  'redis.keyPrefix': setting(
+    matching('key prefix', /^[\w:.-]{0,64}$/, 'use letters, digits and : . _ -'),
+    'partway:',
+    'Put before every key in Redis, so that several gateways can share one.',
+  ),
+  'uploads.maxAge': setting(
+    duration('1m', '3650d'),
+    '7d',
+    'Uploads that were not completed by then are ended.',
+  ),
+  'uploads.retention': setting(
+    duration('24h', '3650d'),
+    '24h',
+    'How long the result of a completed upload is kept for clients that ask again.',
+  ),
+  'janitor.interval': setting(duration('1s'), '10m', 'Time between two rounds of the clean-up.'),
+
+  workers: setting(workerCount, '1', 'Processes that serve; `auto` starts one for each processor core.'),
+  'limits.maxConnections': setting(
+    integer(1, 1_000_000),
+    '10000',
+    'Open connections per worker; more are closed at once.',
+  ),
+  'limits.maxRequests': setting(
+    integer(1, 1_000_000),
+    '1000',
+    'Requests under way per worker; more are answered 503 SlowDown.',
+  ),
+  'timeouts.headers': setting(
+    duration('100ms', '1h'),
+    '30s',
+    'For the whole header section of a request to arrive.',
+  ),
+  'timeouts.idle': setting(
+    duration('100ms', '1d'),
+    '60s',
+    'A peer that neither sends the body it owes nor takes the answer it asked for is cut off. A slow one is not.',
+  ),
+  'timeouts.keepAlive': setting(duration('100ms', '1d'), '75s', 'A connection without a request is closed.'),
+  'timeouts.drain': setting(
+    duration('0s', '1h'),
+    '30s',
+    'At the end (SIGTERM, Ctrl-C) requests under way may take this long to finish.',
+  ),
+  'log.level': setting(
+    choice('debug', 'info', 'warn', 'error'),
+    'info',
+    'Least important lines to write. Requests are logged at `info`.',
+  ),
+  'log.format': optional(choice('json', 'pretty'), 'Default: `pretty` on a terminal, else `json`.'),
+} as const;
+
+export type SettingKey = keyof typeof settings;
+export type Parsed<S> = S extends Setting<infer T> ? T : never;
+/** Every setting, parsed. */
+export type Values<Table> = { readonly [K in keyof Table]: Parsed<Table[K]> };
+
+/** `uploads.maxAge` → `PARTWAY_UPLOADS_MAX_AGE`. */
+export function environmentName(key: string): string {
+  return `PARTWAY_${key
+    .replaceAll('.', '_')
+    .replace(/[A-Z]/g, (letter) => `_${letter}`)
+    .toUpperCase()}`;
+}

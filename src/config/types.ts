@@ -1,0 +1,93 @@
+/** The configuration once it is read and found sound. Plain data, so that it can be handed to worker processes as JSON. */
+
+export interface Credential {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+interface NamedBackend {
+  /** How `backend:` and `buckets:` refer to it. */
+  readonly name: string;
+  /** Put before every bucket name in the backend; may be empty. */
+  readonly bucketPrefix: string;
+  /** Buckets that are called otherwise in the backend: bucket → name there. */
+  readonly bucketNames: Readonly<Record<string, string>>;
+}
+
+export interface LocalBackendConfig extends NamedBackend {
+  readonly kind: 'local';
+  /** Absolute path. */
+  readonly root: string;
+}
+
+export interface AzureBackendConfig extends NamedBackend {
+  readonly kind: 'azure';
+  readonly connectionString: string | undefined;
+  readonly account: string | undefined;
+  readonly accountKey: string | undefined;
+  readonly sasToken: string | undefined;
+  /** Service URL, where it is not `https://<account>.blob.core.windows.net`. */
+  readonly endpoint: string | undefined;
+  readonly staging: 'private' | 'direct';
+}
+
+export interface GcsBackendConfig extends NamedBackend {
+  readonly kind: 'gcs';
+  readonly projectId: string | undefined;
+  /** Absolute path of a service account's JSON key; without it Application Default Credentials are used. */
+  readonly keyFile: string | undefined;
+  /** Service URL, for emulators and private endpoints. */
+  readonly endpoint: string | undefined;
+}
+
+export type BackendConfig = LocalBackendConfig | AzureBackendConfig | GcsBackendConfig;
+
+export interface BucketRouteConfig {
+  /** An exact bucket name, or a pattern with `*`. */
+  readonly pattern: string;
+  /** Name of a backend. */
+  readonly backend: string;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface Config {
+  /** The file it was read from, if any. */
+  readonly file: string | undefined;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Absolute paths of PEM files. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly allowInsecureListen: boolean;
+  readonly region: string;
+  /** Regions accepted in a signature's scope besides `region`. */
+  readonly acceptRegions: readonly string[];
+  /** Domains whose sub-domains are buckets; lower case. */
+  readonly baseDomains: readonly string[];
+  /** Addresses and CIDR ranges whose `X-Forwarded-*` headers are believed. */
+  readonly trustedProxies: readonly string[];
+  readonly allowSseCOverHttp: boolean;
+  /** Empty: none configured, a pair is generated in `stateDir`. */
+  readonly credentials: readonly Credential[];
+  /** Absolute path. */
+  readonly stateDir: string;
+  /** Processes that serve, at least 1. */
+  readonly workers: number;
+  readonly durability: 'full' | 'os';
+  /** The default backend first. */
+  readonly backends: readonly [BackendConfig, ...BackendConfig[]];
+  /** Exact names before patterns, else in the order written; the first that matches wins. */
+  readonly buckets: readonly BucketRouteConfig[];
+  /** Undefined: uploads are kept by the embedded store in `stateDir`. */
+  readonly redis: { readonly url: string; readonly keyPrefix: string } | undefined;
+  readonly uploads: { readonly maxAgeMs: number; readonly retentionMs: number };
+  readonly janitor: { readonly intervalMs: number };
+  /** Per worker process. */
+  readonly limits: { readonly maxConnections: number; readonly maxRequests: number };
+  readonly timeouts: {
+    readonly headersMs: number;
+    readonly idleMs: number;
+    readonly keepAliveMs: number;
+    readonly drainMs: number;
+  };
+  readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
+}
