@@ -79,8 +79,15 @@ export type ClaimOutcome =
 export interface ListUploadsCall {
   readonly bucket: string;
   readonly prefix?: string;
-  /** Uploads whose key comes after this one in UTF-8 byte order; with `uploadIdMarker`, also the same key's uploads after that one. */
+  /**
+   * Uploads whose key comes after this one in UTF-8 byte order; with `uploadIdMarker`, also the same key's uploads after that one.
+   * A common prefix equal to or below it is not repeated: `photos/` with delimiter `/` skips all of `photos/`.
+   */
   readonly keyMarker?: string;
+  /**
+   * Ignored without `keyMarker`. When it names no upload of that key any more (a client that aborts what it lists), all that are left of the
+   * key are listed: none is skipped.
+   */
   readonly uploadIdMarker?: string;
   readonly delimiter?: string;
   /** Entries (uploads + common prefixes), at least 1. */
@@ -96,6 +103,24 @@ export interface ListUploadsResult {
   readonly truncated: boolean;
 }
 
+export type AbortOutcome =
+  | { readonly outcome: 'aborted'; readonly upload: UploadRecord }
+  /** A Complete holds the upload; with `stalled`, held it until its lease ran out (`retryAfterMs` is 0). */
+  | { readonly outcome: 'busy'; readonly retryAfterMs: number; readonly stalled?: StalledCompletion }
+  | { readonly outcome: 'none' };
+
+/**
+ * A Complete that was cut off: it may have published its object, or not. Whoever wants to abort looks at the live object. If this
+ * upload made it, the Complete has happened: claim it and finish it. If not, abort again with `claim`.
+ */
+export interface StalledCompletion {
+  readonly upload: UploadRecord;
+  /** The lease that ran out. */
+  readonly claim: CompletionClaim;
+  readonly digest: string;
+  readonly plan: Json;
+}
+
 export interface UploadStore {
   /** `redis` or `embedded`. */
   readonly name: string;
@@ -106,7 +131,11 @@ export interface UploadStore {
   create(upload: UploadRecord): Promise<void>;
   /** One round trip. `partNumber` also fetches what that number holds now. ABORTED and unknown are `none`. */
   get(uploadId: string, partNumber?: number): Promise<UploadView>;
-  /** Sets the number's part, only while the upload is OPEN. `refused`: it is not; discard the bytes. `replaced` is the part to discard. */
+  /**
+   * Sets the number's part, only while the upload is OPEN; otherwise the bytes are to be discarded. `replaced` is the part to discard.
+   * A rejection leaves unknown whether the part was recorded: its bytes must stay. Parts are told apart by ETag and token, so each
+   * attempt to store a part must have its own token (as adapters give it).
+   */
   recordPart(
     uploadId: string,
     part: PartRecord,
@@ -133,37 +162,38 @@ export interface UploadStore {
   renewClaim(claim: CompletionClaim, leaseMs: number, plan?: Json): Promise<boolean>;
   /** COMPLETING → OPEN after a failed attempt that published nothing. */
   releaseClaim(claim: CompletionClaim): Promise<void>;
-  /** COMPLETING → COMPLETED with the answer for replays. `false`: the lease was lost. The parts are forgotten once `forgetParts` is called. */
+  /** COMPLETING → COMPLETED with the answer for replays. `false`: the lease was lost. The parts are forgotten once `cleaned` is called. */
   finishCompletion(claim: CompletionClaim, result: Json): Promise<boolean>;
   /**
-   * OPEN → ABORTED. Resolves to what must be cleaned up. `busy` while a Complete holds a live lease. ABORTED is remembered (not shown)
-   * until `remove`, so that a crash before the clean-up is found by the janitor.
+   * OPEN → ABORTED. Resolves to what must be cleaned up. `busy` while a Complete holds the upload, also when its lease has run out: see
+   * {@link StalledCompletion}. Given the `claim` of one, COMPLETING → ABORTED too, if that very lease still is the last one.
+   * ABORTED is remembered (not shown) until `cleaned`, so that a crash before the clean-up is found by the janitor.
    */
-  abort(
-    uploadId: string,
-  ): Promise<
-    | { readonly outcome: 'aborted'; readonly upload: UploadRecord }
-    | { readonly outcome: 'busy'; readonly retryAfterMs: number }
-    | { readonly outcome: 'none' }
-  >;
+  abort(uploadId: string, stalled?: CompletionClaim): Promise<AbortOutcome>;
   /** Staged data is gone: ABORTED is forgotten; of COMPLETED, only the parts are (its result stays for `retentionMs`). Idempotent. */
   cleaned(uploadId: string): Promise<void>;
 
-  /** Every upload of a bucket that is OPEN, COMPLETING or not yet cleaned, for DeleteBucket; bounded pages. */
+  /**
+   * Every upload of a bucket that is OPEN, COMPLETING or not yet cleaned, for DeleteBucket; bounded pages. `after` is the ID of the page
+   * before's last upload; once that has been cleaned, pages begin anew with whatever is left.
+   */
   uploadsOf(
     bucket: string,
     options: { readonly after?: string; readonly limit: number },
   ): Promise<readonly UploadRecord[]>;
   /**
-   * For the janitor, bounded pages: uploads initiated before `initiatedBefore` that are OPEN (`expired`), and those ABORTED or COMPLETED whose clean-up
-   * has not been confirmed and is older than a minute (`uncleaned`).
+   * For the janitor: uploads initiated before `initiatedBefore` that are OPEN, or COMPLETING with a lease that has run out (`expired`), and
+   * those ABORTED or COMPLETED more than a minute ago whose clean-up has not been confirmed (`uncleaned`). Each is yielded once, whatever
+   * becomes of it meanwhile. Read in bounded pages.
    */
-  pendingWork(options: {
-    readonly initiatedBefore: number;
-    readonly limit: number;
-  }): Promise<ReadonlyArray<{ readonly upload: UploadRecord; readonly work: 'expired' | 'uncleaned' }>>;
+  pendingWork(options: { readonly initiatedBefore: number }): AsyncIterable<PendingUpload>;
   /** Forgets COMPLETED results older than the retention (24 h at least). Stores whose keys expire by themselves do nothing. */
   forgetOld(now: number): Promise<number>;
+}
+
+export interface PendingUpload {
+  readonly upload: UploadRecord;
+  readonly work: 'expired' | 'uncleaned';
 }
 
 /** The store cannot be reached, is read-only or full: the request may be tried again. */
