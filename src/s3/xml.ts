@@ -8,17 +8,17 @@ import { S3Error } from './errors.ts';
 export const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
 export const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
-export type XmlValue = string | number | boolean | Date | XmlContent | readonly XmlValue[] | undefined;
+export type XmlValue = string | number | boolean | Date | XmlNode | readonly XmlValue[] | undefined;
 
 /** Children by name, in order. An array repeats its element, `undefined` leaves it out, a name that starts with `@` is an attribute. */
-export interface XmlContent {
+export interface XmlNode {
   readonly [name: string]: XmlValue;
 }
 
 /** A whole document: declaration, then the root element. `Error` is the one root that AWS sends without its namespace. */
 export function xml(
   root: string,
-  children: XmlContent,
+  children: XmlNode,
   options: { readonly namespace?: boolean } = {},
 ): string {
   return xmlDeclaration + xmlElement(root, children, options);
@@ -27,7 +27,7 @@ export function xml(
 /** The root element alone, for an answer whose declaration was sent before. */
 export function xmlElement(
   root: string,
-  children: XmlContent,
+  children: XmlNode,
   options: { readonly namespace?: boolean } = {},
 ): string {
   const namespace = options.namespace === false ? {} : { '@xmlns': s3Namespace };

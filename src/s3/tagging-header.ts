@@ -1,0 +1,67 @@
+/** Object tags ("Categorizing your objects using tags"): the x-amz-tagging header, and the rules of every tag set. Pure. */
+import { S3Error } from './errors.ts';
+
+export type Tags = Readonly<Record<string, string>>;
+
+const maxTags = 10;
+const maxKeyLength = 128;
+const maxValueLength = 256;
+/** Unicode letters, digits and spaces, and `+ - = . _ : / @`. */
+const allowed = /^[\p{L}\p{N}\p{Z}+\-=._:/@]*$/u;
+
+/** `k=v&k2=v2`, form-encoded. Throws InvalidArgument (syntax, a key twice), BadRequest (more than ten), InvalidTag. */
+export function parseTaggingHeader(header: string): Tags {
+  const pairs: Array<[string, string]> = [];
+  for (const field of header.split('&')) {
+    if (field === '') continue;
+    const equals = field.indexOf('=');
+    const key = decodeField(equals < 0 ? field : field.slice(0, equals));
+    const value = decodeField(equals < 0 ? '' : field.slice(equals + 1));
+    if (key === undefined || value === undefined || pairs.some(([other]) => other === key)) {
+      throw new S3Error('InvalidArgument', {
+        message:
+          "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",
+        extra: { ArgumentName: 'x-amz-tagging', ArgumentValue: header },
+      });
+    }
+    pairs.push([key, value]);
+  }
+  return requireTags(pairs);
+}
+
+/** The rules that hold for tags however they arrive. InvalidTag, or BadRequest for more than ten. */
+export function requireTags(pairs: ReadonlyArray<readonly [key: string, value: string]>): Tags {
+  if (pairs.length > maxTags) {
+    throw new S3Error('BadRequest', { message: `Object tags cannot be greater than ${maxTags}` });
+  }
+  const seen = new Set<string>();
+  for (const [key, value] of pairs) {
+    if (key === '' || [...key].length > maxKeyLength || !allowed.test(key)) {
+      throw invalidTag('The TagKey you have provided is invalid', { TagKey: key });
+    }
+    if (key.toLowerCase().startsWith('aws:')) {
+      throw invalidTag('System tags cannot be added/updated by requester', { TagKey: key });
+    }
+    if ([...value].length > maxValueLength || !allowed.test(value)) {
+      throw invalidTag('The TagValue you have provided is invalid', { TagKey: key, TagValue: value });
+    }
+    if (seen.has(key)) throw invalidTag('Cannot provide multiple Tags with the same key', { TagKey: key });
+    seen.add(key);
+  }
+  // Not by assignment: a tag may be called __proto__.
+  return Object.fromEntries(pairs);
+}
+
+function invalidTag(message: string, extra: Readonly<Record<string, string>>): S3Error {
+  return new S3Error('InvalidTag', { message, extra });
+}
+
+/** `undefined` when a percent sequence is broken or not UTF-8. */
+function decodeField(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
