@@ -74,17 +74,17 @@ export function brokenBody(
   data: Buffer,
   how: 'errors' | 'ends early' | 'is destroyed' | 'is too long',
 ): Body {
-  const half = data.subarray(0, Math.floor(data.length / 2));
-  const stream: Readable = Readable.from(
-    (async function* (): AsyncGenerator<Buffer> {
-      yield half;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      if (how === 'errors') throw new Error('the digest disagrees');
-      if (how === 'is destroyed') stream.destroy();
-      if (how === 'is too long') yield Buffer.concat([data, data]);
-    })(),
-    { objectMode: false },
-  );
+  const stream = new Readable({ read: () => undefined });
+  stream.on('error', () => undefined);
+  stream.push(data.subarray(0, Math.floor(data.length / 2)));
+  setTimeout(() => {
+    if (how === 'errors') stream.destroy(new Error('the digest disagrees'));
+    else if (how === 'is destroyed') stream.destroy();
+    else {
+      if (how === 'is too long') stream.push(data);
+      stream.push(null);
+    }
+  }, 20);
   return { stream, size: data.length };
 }
 
