@@ -80,17 +80,14 @@ export function judgeReadConditions(
   return { outcome: 'ok' };
 }
 
-/** PreconditionFailed when the source of a copy is not as the client wants it: a copy knows no 304. */
-export function requireCopySourceConditions(
+/** The condition that the source of a copy fails, as PreconditionFailed names it: a copy knows no 304. */
+export function judgeCopySource(
   conditions: ReadConditions,
   source: Validators,
   now = Date.now(),
-): void {
+): `x-amz-copy-source-${ReadCondition}` | undefined {
   const verdict = judgeReadConditions(conditions, source, now);
-  if (verdict.outcome === 'ok') return;
-  throw new S3Error('PreconditionFailed', {
-    extra: { Condition: `x-amz-copy-source-${verdict.condition}` },
-  });
+  return verdict.outcome === 'ok' ? undefined : `x-amz-copy-source-${verdict.condition}`;
 }
 
 /** Whether a list of ETags (or `*`) names this one. Quotes may be missing, as many S3 clients leave them out. */

@@ -38,31 +38,36 @@ export function resolveRange(range: ByteRange, size: number): ResolvedRange | un
 
 const copyRange = 'x-amz-copy-source-range';
 
-/** `bytes=first-last` of UploadPartCopy, both required. InvalidArgument otherwise. */
-export function parseCopySourceRange(header: string): ResolvedRange {
+/**
+ * `bytes=first-last` of UploadPartCopy, both required, on a source of `size` bytes. InvalidArgument, or InvalidRequest when it
+ * begins behind the end.
+ */
+export function parseCopySourceRange(header: string, size: number): ResolvedRange {
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(header) ?? [];
   const start = first === undefined ? Number.NaN : toOffset(first);
   const end = last === undefined ? Number.NaN : toOffset(last);
-  if (start <= end) return { start, end };
-  throw new S3Error('InvalidArgument', {
-    message: `The ${copyRange} value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy`,
-    extra: { ArgumentName: copyRange, ArgumentValue: header },
-  });
-}
-
-/** Throws as AWS does when the range leaves a source of `size` bytes. */
-export function requireCopySourceRange(range: ResolvedRange, size: number): void {
-  if (range.start >= size) {
+  if (!(start <= end)) {
+    throw invalidCopyRange(
+      header,
+      `The ${copyRange} value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy`,
+    );
+  }
+  if (start >= size) {
     throw new S3Error('InvalidRequest', {
       message: 'The specified copy range is invalid for the source object size',
     });
   }
-  if (range.end >= size) {
-    throw new S3Error('InvalidArgument', {
-      message: `Range specified is not valid for source object of size: ${size}`,
-      extra: { ArgumentName: copyRange, ArgumentValue: `bytes=${range.start}-${range.end}` },
-    });
+  if (end >= size) {
+    throw invalidCopyRange(header, `Range specified is not valid for source object of size: ${size}`);
   }
+  return { start, end };
+}
+
+function invalidCopyRange(header: string, message: string): S3Error {
+  return new S3Error('InvalidArgument', {
+    message,
+    extra: { ArgumentName: copyRange, ArgumentValue: header },
+  });
 }
 
 /** Decimal digits as an offset. No object reaches what a number cannot hold exactly. */

@@ -15,28 +15,30 @@ export interface XmlNode {
   readonly [name: string]: XmlValue;
 }
 
+/** What is inside a root element: its children, or its text (`LocationConstraint`). */
+export type XmlContent = XmlNode | string;
+
 /** A whole document: declaration, then the root element. `Error` is the one root that AWS sends without its namespace. */
 export function xml(
   root: string,
-  children: XmlNode,
+  content: XmlContent,
   options: { readonly namespace?: boolean } = {},
 ): string {
-  return xmlDeclaration + xmlElement(root, children, options);
+  return xmlDeclaration + xmlElement(root, content, options);
 }
 
 /** The root element alone, for an answer whose declaration was sent before. */
 export function xmlElement(
   root: string,
-  children: XmlNode,
+  content: XmlContent,
   options: { readonly namespace?: boolean } = {},
 ): string {
-  const namespace = options.namespace === false ? {} : { '@xmlns': s3Namespace };
-  return element(root, { ...namespace, ...children });
+  return element(root, content, options.namespace === false ? '' : ` xmlns="${s3Namespace}"`);
 }
 
-function element(name: string, value: XmlValue): string {
+function element(name: string, value: XmlValue, ownAttributes = ''): string {
   if (value === undefined) return '';
-  if (typeof value === 'string') return `<${name}>${escapeXml(value)}</${name}>`;
+  if (typeof value === 'string') return `<${name}${ownAttributes}>${escapeXml(value)}</${name}>`;
   if (typeof value === 'number' || typeof value === 'boolean') return `<${name}>${value}</${name}>`;
   if (value instanceof Date) return `<${name}>${value.toISOString()}</${name}>`;
   if (isArray(value)) {
@@ -44,7 +46,7 @@ function element(name: string, value: XmlValue): string {
     for (const item of value) out += element(name, item);
     return out;
   }
-  let attributes = '';
+  let attributes = ownAttributes;
   let content = '';
   for (const [child, inner] of Object.entries(value)) {
     if (!child.startsWith('@')) content += element(child, inner);

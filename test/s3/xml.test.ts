@@ -31,6 +31,12 @@ describe('writing', () => {
     );
   });
 
+  it('takes text for a root that has no children', () => {
+    expect(xmlElement('LocationConstraint', 'eu&west')).toBe(
+      '<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">eu&amp;west</LocationConstraint>',
+    );
+  });
+
   it('leaves the namespace out where asked', () => {
     expect(xmlElement('Error', { Code: 'NoSuchKey' }, { namespace: false })).toBe(
       '<Error><Code>NoSuchKey</Code></Error>',
