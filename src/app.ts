@@ -1,0 +1,48 @@
+/** The gateway as a Hono app: one route for everything, since paths are the clients' own. */
+import { Hono } from 'hono';
+import { createAuthenticator } from './auth/authenticate.ts';
+import type { CredentialSource } from './auth/credentials.ts';
+import { createDispatcher } from './s3/dispatch.ts';
+import type { Gateway } from './s3/operation.ts';
+import { operations } from './s3/table.ts';
+import type { RequestEnv } from './server/env.ts';
+
+export interface AppOptions {
+  readonly gateway: Gateway;
+  readonly credentials: CredentialSource;
+  /** Regions that a signature may name besides the gateway's own. */
+  readonly acceptRegions?: readonly string[];
+  /** Domains whose sub-domains are buckets. */
+  readonly baseDomains?: readonly string[];
+}
+
+export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
+  const { gateway } = options;
+  const dispatch = createDispatcher({
+    gateway,
+    operations,
+    hosts: options.baseDomains ?? [],
+    authenticate: createAuthenticator({
+      credentials: options.credentials,
+      region: gateway.settings.region,
+      acceptRegions: options.acceptRegions ?? [],
+    }),
+  });
+
+  const app = new Hono<{ Bindings: RequestEnv }>();
+  app.all('*', (c) => {
+    const { incoming, notes, outgoing } = c.env;
+    const gone = new AbortController();
+    outgoing.once('close', () => {
+      if (!outgoing.writableFinished) gone.abort(new Error('the client closed the connection'));
+    });
+    return dispatch({
+      incoming,
+      secure: 'encrypted' in incoming.socket,
+      signal: gone.signal,
+      continue: c.env.continue,
+      notes,
+    });
+  });
+  return app;
+}

@@ -1,0 +1,91 @@
+/** Puts the rooms of the house together: storage, upload store, janitor, app. */
+import { createApp } from './app.ts';
+import { credentialSource, Secret } from './auth/credentials.ts';
+import { type BuiltBackends, buildBackends } from './backends.ts';
+import { createBackground } from './background.ts';
+import type { Config, Credential } from './config.ts';
+import type { Logger } from './log.ts';
+import type { Gateway, GatewaySettings, Owner } from './s3/operation.ts';
+import type { App } from './server/env.ts';
+import { createStorage } from './storage.ts';
+import { createJanitor, type Janitor } from './uploads/janitor.ts';
+import type { UploadStore } from './uploads/types.ts';
+
+export interface RunningGateway extends App {
+  /** Resolves when store and backends answer; rejects with what does not. */
+  ready(): Promise<void>;
+  /** Clean-up of ended uploads; `start` it in one process of a machine. */
+  readonly janitor: Janitor;
+  /** Waits for work that answers did not wait for, then lets go of store and backends. */
+  close(): Promise<void>;
+}
+
+/** Owner of all buckets and objects: the same on every replica, so that listings agree. 64 hex digits, as canonical user IDs are. */
+const owner: Owner = {
+  id: '7061727477617900000000000000000000000000000000000000000000000000',
+  displayName: 'partway',
+};
+
+/** AWS starts to send white space "periodically"; ordinary errors keep their status if they come before this. */
+const keepAliveAfterMs = 8_000;
+
+export async function createGateway(
+  config: Config,
+  credentials: readonly Credential[],
+  log: Logger,
+): Promise<RunningGateway> {
+  const { backends, routes }: BuiltBackends = await buildBackends(config);
+  const storage = createStorage(backends, routes);
+  const uploads = await openStore(config);
+  const background = createBackground(log);
+  const settings: GatewaySettings = {
+    region: config.region,
+    owner,
+    defaultChecksum: config.defaultChecksum,
+    keepAliveAfterMs,
+  };
+  const gateway: Gateway = { settings, storage, uploads, log, background: background.run };
+  const app = createApp({
+    gateway,
+    credentials: credentialSource(
+      credentials.map(({ accessKeyId, secretAccessKey }) => ({
+        accessKeyId,
+        secretAccessKey: new Secret(secretAccessKey),
+        identity: owner,
+      })),
+    ),
+    acceptRegions: config.acceptRegions,
+    baseDomains: config.baseDomains,
+  });
+  const janitor = createJanitor({
+    store: uploads,
+    storage,
+    maxAgeMs: config.uploads.maxAgeMs,
+    intervalMs: config.janitor.intervalMs,
+    log,
+  });
+
+  return {
+    fetch: (request, env) => app.fetch(request, env),
+    janitor,
+    async ready() {
+      await Promise.all([uploads.check(), storage.check()]);
+    },
+    async close() {
+      await janitor.stop();
+      await background.settled();
+      await Promise.all([uploads.close(), storage.close()]);
+    },
+  };
+}
+
+/** Loads the one store that is configured, and no driver of the other. */
+async function openStore(config: Config): Promise<UploadStore> {
+  const { retentionMs } = config.uploads;
+  if (config.redis !== undefined) {
+    const { createRedisStore } = await import('./uploads/redis/index.ts');
+    return createRedisStore({ ...config.redis, retentionMs });
+  }
+  const { createEmbeddedStore } = await import('./uploads/embedded/index.ts');
+  return createEmbeddedStore({ dir: config.stateDir, durability: config.durability, retentionMs });
+}

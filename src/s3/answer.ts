@@ -1,0 +1,109 @@
+/** Replies and errors as HTTP responses. */
+import type { Readable } from 'node:stream';
+import type { Exchange } from './dispatch.ts';
+import type { S3Error } from './errors.ts';
+import type { Reply } from './operation.ts';
+import type { RequestBody } from './request-body.ts';
+import { type XmlNode, xml } from './xml.ts';
+
+export interface AnswerContext {
+  readonly requestId: string;
+  readonly exchange: Exchange;
+  /** The request's path, for errors. */
+  resource?: string;
+  body?: RequestBody;
+}
+
+/** Statuses that have no body and no length of one (RFC 9110, sections 15.3.5 and 15.4.5). */
+const bodiless: ReadonlySet<number> = new Set([204, 304]);
+
+export async function answer(reply: Reply, context: AnswerContext): Promise<Response> {
+  const { headers = {}, status } = reply;
+  const common = commonHeaders(context);
+  await settleRequest(context, common);
+  if (reply.stream !== undefined) {
+    return new Response(byteStream(reply.stream), { status, headers: { ...common, ...headers } });
+  }
+  if (reply.xml !== undefined) {
+    const text = xml(reply.xml.root, reply.xml.content);
+    return textResponse(text, status, { ...common, ...headers });
+  }
+  const length = bodiless.has(status) ? {} : { 'content-length': '0' };
+  return new Response(null, { status, headers: { ...common, ...length, ...headers } });
+}
+
+export async function errorAnswer(error: S3Error, context: AnswerContext): Promise<Response> {
+  const headers: Record<string, string> = { ...commonHeaders(context), ...error.headers };
+  await settleRequest(context, headers);
+  if (error.close) headers['connection'] = 'close';
+  if (bodiless.has(error.status)) return new Response(null, { status: error.status, headers });
+  return textResponse(errorDocument(error, context), error.status, headers);
+}
+
+export function errorDocument(error: S3Error, context: AnswerContext): string {
+  return xml('Error', errorContent(error, context), { namespace: false });
+}
+
+export function errorContent(error: S3Error, context: AnswerContext): XmlNode {
+  return {
+    Code: error.code,
+    Message: error.message,
+    ...error.extra,
+    Resource: context.resource,
+    RequestId: context.requestId,
+    HostId: hostId(context),
+  };
+}
+
+export function commonHeaders(context: AnswerContext): Record<string, string> {
+  return {
+    'x-amz-request-id': context.requestId,
+    'x-amz-id-2': hostId(context),
+    server: 'Partway',
+  };
+}
+
+/** AWS's extended request ID; here it says no more than the request ID does. */
+function hostId(context: AnswerContext): string {
+  return Buffer.from(`partway:${context.requestId}`).toString('base64');
+}
+
+/** HEAD answers carry the headers of the body that they leave out. */
+function textResponse(text: string, status: number, headers: Record<string, string>): Response {
+  return new Response(text, {
+    status,
+    headers: {
+      ...headers,
+      'content-type': 'application/xml',
+      'content-length': String(Buffer.byteLength(text)),
+    },
+  });
+}
+
+/** What is left of the request is read and thrown away, or the connection is closed: never is it read as the next request. */
+async function settleRequest(context: AnswerContext, headers: Record<string, string>): Promise<void> {
+  const { body, exchange } = context;
+  const clean = body === undefined ? exchange.incoming.complete : await body.settle();
+  if (!clean) headers['connection'] = 'close';
+}
+
+/**
+ * A download as a pull-based stream without a queue of its own: the socket asks, the file is read. Cancelling (the client is
+ * gone) destroys the source.
+ */
+function byteStream(source: Readable): ReadableStream<Uint8Array> {
+  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel(reason) {
+        source.destroy(reason instanceof Error ? reason : undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,166 @@
+/** The way of a request through the protocol: target → authentication → table → operation → answer. */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isAdapterError } from '../../adapters/errors.ts';
+import type { Authenticate, Authentication } from '../auth/authenticate.ts';
+import { refuseStreaming } from '../auth/payload.ts';
+import { type Headers, readHeaders } from '../http/headers.ts';
+import { parseTarget, type Target } from '../http/target.ts';
+import { UploadStoreUnavailable } from '../uploads/types.ts';
+import { fromAdapterError, retryAfter } from './adapter-errors.ts';
+import { type AnswerContext, answer, errorAnswer } from './answer.ts';
+import { S3Error } from './errors.ts';
+import { keepAlive } from './keep-alive.ts';
+import { createMatcher } from './match.ts';
+import { requireBucketName } from './names.ts';
+import type { Gateway, Operation, RequestContext } from './operation.ts';
+import { RequestBody } from './request-body.ts';
+
+/** A request as the server hands it over. */
+export interface Exchange {
+  readonly incoming: IncomingMessage;
+  readonly secure: boolean;
+  /** Aborts when the client is gone before the answer is out. */
+  readonly signal: AbortSignal;
+  /** Lets a client that waits (`Expect: 100-continue`) send its body. */
+  readonly continue: () => void;
+  /** What the access log tells. */
+  readonly notes: { requestId?: string; operation?: string; identity?: string; error?: string };
+}
+
+export interface DispatcherOptions {
+  readonly gateway: Gateway;
+  readonly authenticate: Authenticate;
+  readonly operations: readonly Operation[];
+  /** Domains whose sub-domains are buckets. */
+  readonly hosts: readonly string[];
+}
+
+export type Dispatch = (exchange: Exchange) => Promise<Response>;
+
+export function createDispatcher(options: DispatcherOptions): Dispatch {
+  const { authenticate, gateway, hosts, operations } = options;
+  const match = createMatcher(operations);
+
+  const prepare = (
+    exchange: Exchange,
+    answering: AnswerContext,
+  ): { operation: Operation; context: RequestContext } => {
+    const { incoming, notes } = exchange;
+    const method = incoming.method ?? '';
+    const sent = readHeaders(incoming.rawHeaders);
+    const target = parseTarget(incoming.url ?? '', sent.get('host'), { hosts });
+    answering.resource = target.path;
+    const auth = authenticate({ method, target, headers: sent });
+    if (auth.kind === 'anonymous') throw new S3Error('AccessDenied');
+    notes.identity = auth.accessKeyId;
+
+    const headers = withHoisted(sent, auth);
+    const operation = match({
+      method,
+      bucket: target.bucket,
+      key: target.key,
+      parameters: target.query.names(),
+      isCopy: headers.has('x-amz-copy-source'),
+    });
+    notes.operation = operation.action;
+    judge(operation, target, headers, auth);
+    const body = new RequestBody({ incoming, headers, auth, onFirstRead: exchange.continue });
+    answering.body = body;
+    const context: RequestContext = {
+      gateway,
+      requestId: answering.requestId,
+      method,
+      target,
+      bucket: target.bucket ?? '',
+      key: target.key ?? '',
+      headers,
+      auth,
+      scheme: exchange.secure ? 'https' : 'http',
+      body,
+      signal: exchange.signal,
+    };
+    return { operation, context };
+  };
+
+  return async (exchange) => {
+    const requestId = newRequestId();
+    exchange.notes.requestId = requestId;
+    const answering: AnswerContext = { requestId, exchange };
+    let subject: { bucket?: string; key?: string } = {};
+    try {
+      const { context, operation } = prepare(exchange, answering);
+      subject = context;
+      const handled = Promise.try(operation.handle, context);
+      if (operation.slow !== true) return await answer(await handled, answering);
+      const translated = (error: unknown): S3Error => translate(error, context, gateway, exchange);
+      return await keepAlive(handled, gateway.settings.keepAliveAfterMs, answering, translated);
+    } catch (error) {
+      return await errorAnswer(translate(error, subject, gateway, exchange), answering);
+    }
+  };
+}
+
+/** A presigned URL may carry `x-amz-*` headers in its query; a header that is there wins. */
+function withHoisted(headers: Headers, auth: Authentication): Headers {
+  if (auth.hoisted.size === 0) return headers;
+  return new Map([...auth.hoisted, ...headers]);
+}
+
+function judge(operation: Operation, target: Target, headers: Headers, auth: Authentication): void {
+  if (operation.body !== 'object') refuseStreaming(auth.payload);
+  if (target.bucket !== undefined) requireBucketName(target.bucket);
+  if (headers.has('x-amz-copy-source') && operation.route.copy !== true) {
+    throw new S3Error('InvalidArgument', {
+      message: 'You can only specify a copy source header for copy requests.',
+      extra: { ArgumentName: 'x-amz-copy-source', ArgumentValue: headers.get('x-amz-copy-source') ?? '' },
+    });
+  }
+  if (target.query.has('partNumber') && !target.query.has('uploadId') && operation.route.method === 'PUT') {
+    throw new S3Error('InvalidArgument', {
+      message: 'This operation does not accept partNumber without uploadId',
+      extra: { ArgumentName: 'partNumber', ArgumentValue: target.query.get('partNumber') ?? '' },
+    });
+  }
+}
+
+/** What a failure is to the client. What was not meant to happen is logged with its stack. */
+function translate(
+  error: unknown,
+  subject: { readonly bucket?: string; readonly key?: string },
+  gateway: Gateway,
+  { notes, signal }: Exchange,
+): S3Error {
+  const translated = toS3Error(error, subject);
+  notes.error = translated.code;
+  const clientIsGone = signal.aborted && translated.code !== 'InternalError';
+  if (translated.status >= 500 && translated.code !== 'NotImplemented' && !clientIsGone) {
+    gateway.log.error('request failed', {
+      requestId: notes.requestId,
+      operation: notes.operation,
+      code: translated.code,
+      error,
+    });
+  } else if (isAdapterError(error, 'Forbidden')) {
+    gateway.log.error(error.message, { requestId: notes.requestId, operation: notes.operation, error });
+  }
+  return translated;
+}
+
+function toS3Error(error: unknown, subject: { readonly bucket?: string; readonly key?: string }): S3Error {
+  if (error instanceof S3Error) return error;
+  if (isAdapterError(error)) {
+    // A body that failed its checks makes the adapter fail: the check's error is the one to tell.
+    if (error.cause instanceof S3Error) return error.cause;
+    return fromAdapterError(error, subject);
+  }
+  if (error instanceof UploadStoreUnavailable) {
+    return new S3Error('ServiceUnavailable', { headers: retryAfter(1), cause: error });
+  }
+  return new S3Error('InternalError', { cause: error });
+}
+
+/** As AWS writes them: 16 characters of base 36, upper case. */
+function newRequestId(): string {
+  return randomBytes(16).toString('base64url').replace(/[-_]/g, 'X').slice(0, 16).toUpperCase();
+}

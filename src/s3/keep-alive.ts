@@ -1,0 +1,64 @@
+/**
+ * Long operations: 200 and white space until the outcome is known ("CompleteMultipartUpload": "Amazon S3 periodically sends white
+ * space characters to keep the connection from timing out").
+ *
+ * The declaration is the first thing sent, white space follows it, and nothing follows the root: parsers want the one, and the
+ * JavaScript SDK takes a newline after `</Error>` for success.
+ */
+import { type AnswerContext, answer, commonHeaders, errorAnswer, errorContent } from './answer.ts';
+import type { S3Error } from './errors.ts';
+import type { Reply } from './operation.ts';
+import { xmlDeclaration, xmlElement } from './xml.ts';
+
+const pulseMs = 5_000;
+
+export async function keepAlive(
+  work: Promise<Reply>,
+  afterMs: number,
+  context: AnswerContext,
+  translate: (error: unknown) => S3Error,
+): Promise<Response> {
+  const outcome = work.then(
+    (reply) => ({ reply }),
+    (error: unknown) => ({ error: translate(error) }),
+  );
+  const patience = delay(afterMs);
+  const first = await Promise.race([outcome, patience.over]);
+  patience.cancel();
+  if (first !== 'slow') {
+    return 'reply' in first ? answer(first.reply, context) : errorAnswer(first.error, context);
+  }
+
+  const encoder = new TextEncoder();
+  let pulse: NodeJS.Timeout | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(encoder.encode(xmlDeclaration));
+      pulse = setInterval(() => controller.enqueue(encoder.encode(' ')), pulseMs);
+      const last = await outcome;
+      clearInterval(pulse);
+      controller.enqueue(encoder.encode(rootElement(last, context)));
+      controller.close();
+    },
+    cancel() {
+      // The client is gone; the work goes on and is remembered for its next try.
+      clearInterval(pulse);
+    },
+  });
+  return new Response(body, {
+    status: 200,
+    headers: { ...commonHeaders(context), 'content-type': 'application/xml' },
+  });
+}
+
+function rootElement(last: { reply: Reply } | { error: S3Error }, context: AnswerContext): string {
+  if ('error' in last) return xmlElement('Error', errorContent(last.error, context), { namespace: false });
+  const { xml } = last.reply;
+  return xml === undefined ? '' : xmlElement(xml.root, xml.content);
+}
+
+function delay(ms: number): { readonly over: Promise<'slow'>; readonly cancel: () => void } {
+  const { promise, resolve } = Promise.withResolvers<'slow'>();
+  const timer = setTimeout(resolve, ms, 'slow');
+  return { over: promise, cancel: () => clearTimeout(timer) };
+}

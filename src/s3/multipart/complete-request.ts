@@ -1,0 +1,128 @@
+/** What a CompleteMultipartUpload request says, and the object that it would make. Pure. */
+import { createHash } from 'node:crypto';
+import type { ObjectAttributes, ObjectChecksum } from '../../../adapters/types.ts';
+import type { Headers } from '../../http/headers.ts';
+import type { PartRecord } from '../../uploads/types.ts';
+import {
+  type ChecksumAlgorithm,
+  checksumAlgorithms,
+  checksumInfo,
+  decodeChecksum,
+} from '../checksums/algorithms.ts';
+import { multipartChecksum, withoutPartCount } from '../checksums/multipart.ts';
+import { S3Error } from '../errors.ts';
+import { multipartEtag } from '../etag.ts';
+import type { CompletedPart } from '../xml/complete-multipart-upload.ts';
+import type { UploadSettings } from './upload.ts';
+
+/** Names the request: the same list of parts is the same Complete, however often it is sent. */
+export function completionDigest(parts: readonly CompletedPart[]): string {
+  const hash = createHash('sha256');
+  for (const { etag, partNumber } of parts) hash.update(`${partNumber} ${etag}\n`);
+  return hash.digest('hex');
+}
+
+/** `x-amz-checksum-type` must be the upload's. */
+export function judgeChecksumType(headers: Headers, declared: UploadSettings['checksum']): void {
+  const asked = headers.get('x-amz-checksum-type');
+  if (asked === undefined || declared === undefined || asked.toUpperCase() === declared.type) return;
+  throw new S3Error('InvalidRequest', {
+    message: `The upload was created using the ${declared.type} checksum mode. The complete request must use the same checksum mode.`,
+  });
+}
+
+/** `x-amz-mp-object-size` against the sum of the parts. */
+export function judgeObjectSize(headers: Headers, size: number): void {
+  const text = headers.get('x-amz-mp-object-size');
+  if (text === undefined) return;
+  if (!/^-?\d+$/.test(text)) {
+    throw invalidRequest(`Value for x-amz-mp-object-size header is invalid: '${text}'`);
+  }
+  const asked = Number(text);
+  if (asked < 0) throw invalidRequest(`Value for x-amz-mp-object-size header is less than zero: '${text}'`);
+  if (asked !== size) {
+    throw invalidRequest(
+      `The provided 'x-amz-mp-object-size' header value ${text} does not match what was computed: ${size}`,
+    );
+  }
+}
+
+/**
+ * The whole object's checksum in a header. It is ignored when the upload declared no algorithm, and a FULL_OBJECT value counts also without
+ * `x-amz-checksum-type`: AWS refuses that as BadDigest, but tools that know only S3's documentation send it.
+ */
+export function judgeObjectChecksum(
+  headers: Headers,
+  checksum: ObjectChecksum | undefined,
+  declared: boolean,
+): void {
+  for (const algorithm of checksumAlgorithms) {
+    const sent = headers.get(checksumInfo[algorithm].header);
+    if (sent === undefined) continue;
+    const value = withoutPartCount(sent);
+    if (decodeChecksum(algorithm, value) === undefined) {
+      throw invalidRequest(`Value for ${checksumInfo[algorithm].header} header is invalid.`);
+    }
+    if (!declared || checksum === undefined) continue;
+    const matches =
+      checksum.algorithm === algorithm &&
+      (sent === checksum.value || (value === sent && value === withoutPartCount(checksum.value)));
+    if (!matches) {
+      throw new S3Error('BadDigest', {
+        message: `The ${algorithm.toLowerCase()} you specified did not match the calculated checksum.`,
+      });
+    }
+  }
+}
+
+/** What the finished object says of itself. */
+export function finishedAttributes(
+  uploadId: string,
+  settings: UploadSettings,
+  parts: readonly PartRecord[],
+  defaultChecksum: ChecksumAlgorithm | undefined,
+): ObjectAttributes {
+  const checksum = finishedChecksum(settings, parts, defaultChecksum);
+  const composite = checksum?.type === 'COMPOSITE' ? (checksum.algorithm as ChecksumAlgorithm) : undefined;
+  return {
+    etag: multipartEtag(parts.map((part) => part.etag)),
+    headers: settings.headers,
+    metadata: settings.metadata,
+    ...(settings.tags !== undefined && { tags: settings.tags }),
+    ...(checksum !== undefined && { checksum }),
+    parts: parts.map((part) => {
+      const value = composite === undefined ? undefined : part.checksums[composite];
+      return {
+        partNumber: part.partNumber,
+        size: part.size,
+        ...(value !== undefined && { checksum: value }),
+      };
+    }),
+    uploadId,
+  };
+}
+
+function finishedChecksum(
+  settings: UploadSettings,
+  parts: readonly PartRecord[],
+  defaultChecksum: ChecksumAlgorithm | undefined,
+): ObjectChecksum | undefined {
+  const declared =
+    settings.checksum ??
+    (defaultChecksum === undefined
+      ? undefined
+      : { algorithm: defaultChecksum, type: 'FULL_OBJECT' as const });
+  if (declared === undefined) return undefined;
+  const pieces: Array<{ checksum: string; size: number }> = [];
+  for (const part of parts) {
+    const checksum = part.checksums[declared.algorithm];
+    // The default may have been switched on after the part was stored: then the object has none.
+    if (checksum === undefined) return undefined;
+    pieces.push({ checksum, size: part.size });
+  }
+  return { ...declared, value: multipartChecksum(declared.algorithm, declared.type, pieces) };
+}
+
+function invalidRequest(message: string): S3Error {
+  return new S3Error('InvalidRequest', { message });
+}

@@ -1,0 +1,94 @@
+/** Stage, verify, record: what UploadPart and UploadPartCopy have in common. */
+import type { Body } from '../../../adapters/types.ts';
+import type { PartRecord, UploadRecord } from '../../uploads/types.ts';
+import { retryAfter } from '../adapter-errors.ts';
+import type { ChecksumAlgorithm } from '../checksums/algorithms.ts';
+import { S3Error } from '../errors.ts';
+import type { RequestContext } from '../operation.ts';
+import type { BodyDigests } from '../request-body.ts';
+import { noSuchUpload, type UploadSettings } from './upload.ts';
+
+/** A part must carry the checksum that the upload declared; FULL_OBJECT uploads may leave it to the server. */
+export function judgePartChecksum(
+  declared: UploadSettings['checksum'],
+  sent: ChecksumAlgorithm | undefined,
+): void {
+  if (declared === undefined || declared.algorithm === sent) return;
+  if (sent === undefined && declared.type === 'FULL_OBJECT') return;
+  throw new S3Error('InvalidRequest', {
+    message: `Checksum Type mismatch occurred, expected checksum Type: ${declared.algorithm.toLowerCase()}, actual checksum Type: ${sent?.toLowerCase() ?? 'null'}`,
+  });
+}
+
+/** What must be known of each part so that the finished object has its checksum without being read again. */
+export function partAlgorithm(
+  { gateway }: RequestContext,
+  declared: UploadSettings['checksum'],
+): ChecksumAlgorithm | undefined {
+  return declared?.algorithm ?? gateway.settings.defaultChecksum;
+}
+
+export interface PartToStore {
+  readonly partNumber: number;
+  readonly current: PartRecord | undefined;
+  readonly body: Body;
+  /** Valid once the body has ended. */
+  readonly digests: () => BodyDigests;
+}
+
+/**
+ * The part counts from the moment the store has recorded it. Bytes that an upload no longer takes are freed, and so are those of a part
+ * that was replaced; both after the answer, since a failure there wastes space only.
+ */
+export async function storePart(
+  context: RequestContext,
+  upload: UploadRecord,
+  call: PartToStore,
+): Promise<PartRecord> {
+  const { bucket, gateway, key } = context;
+  const { uploadId, state } = upload;
+  const storage = gateway.storage.for(bucket);
+  const token = await storage.putPart({
+    bucket,
+    key,
+    uploadId,
+    state,
+    partNumber: call.partNumber,
+    body: call.body,
+    ...(call.current !== undefined && { current: call.current.token }),
+  });
+  const discard = ({ partNumber, storedSize, token }: PartRecord): void =>
+    gateway.background('free a part', () =>
+      storage.discardParts({
+        bucket,
+        key,
+        uploadId,
+        state,
+        parts: [{ partNumber, size: storedSize, token }],
+      }),
+    );
+
+  const { checksums, md5 } = call.digests();
+  const part: PartRecord = {
+    partNumber: call.partNumber,
+    etag: md5,
+    size: call.body.size,
+    storedSize: call.body.size,
+    modifiedAt: Date.now(),
+    checksums,
+    token,
+  };
+  // When the store fails here it may have recorded the part all the same: its bytes must stay. The janitor knows which are not needed.
+  const outcome = await gateway.uploads.recordPart(uploadId, part);
+  if (outcome.recorded) {
+    if (outcome.replaced !== undefined) discard(outcome.replaced);
+    return part;
+  }
+  discard(part);
+  const view = await gateway.uploads.get(uploadId);
+  // A Complete that is under way may still fail and leave the upload open: the client shall ask again.
+  if (view.status === 'open' || view.status === 'completing') {
+    throw new S3Error('SlowDown', { headers: retryAfter(1) });
+  }
+  throw noSuchUpload(uploadId);
+}

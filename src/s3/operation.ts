@@ -1,0 +1,83 @@
+import type { Readable } from 'node:stream';
+import type { Authentication } from '../auth/authenticate.ts';
+import type { Headers } from '../http/headers.ts';
+import type { Target } from '../http/target.ts';
+import type { Storage } from '../storage.ts';
+import type { UploadStore } from '../uploads/types.ts';
+import type { ChecksumAlgorithm } from './checksums/algorithms.ts';
+import type { Route } from './match.ts';
+import type { RequestBody } from './request-body.ts';
+import type { XmlNode } from './xml.ts';
+
+/** What the protocol needs to know of the configuration. */
+export interface GatewaySettings {
+  readonly region: string;
+  /** Who owns every bucket and object. */
+  readonly owner: Owner;
+  /** Computed and kept for objects whose writer named no checksum (AWS: CRC64NVME); `undefined` computes none. */
+  readonly defaultChecksum: ChecksumAlgorithm | undefined;
+  /** Milliseconds before a slow Complete or copy commits to 200 and starts to send white space. */
+  readonly keepAliveAfterMs: number;
+}
+
+export interface Owner {
+  readonly id: string;
+  readonly displayName: string;
+}
+
+export interface Logger {
+  debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The rooms behind the protocol. */
+export interface Gateway {
+  readonly settings: GatewaySettings;
+  readonly storage: Storage;
+  readonly uploads: UploadStore;
+  readonly log: Logger;
+  /** Runs work that the answer need not wait for; a graceful stop waits for it. A failure is logged, never thrown. */
+  readonly background: (what: string, work: () => Promise<unknown>) => void;
+}
+
+/** One request on its way through the house. */
+export interface RequestContext {
+  readonly gateway: Gateway;
+  readonly requestId: string;
+  readonly method: string;
+  readonly target: Target;
+  /** Empty for the service. */
+  readonly bucket: string;
+  /** Empty for service and bucket. */
+  readonly key: string;
+  readonly headers: Headers;
+  readonly auth: Authentication;
+  /** `https` where the client sees TLS. */
+  readonly scheme: 'http' | 'https';
+  readonly body: RequestBody;
+  /** Aborts when the client is gone. For reads; a write that was acknowledged to the store goes on. */
+  readonly signal: AbortSignal;
+}
+
+/** An answer before it is put on the wire. */
+export interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly xml?: { readonly root: string; readonly content: XmlNode };
+  /** Bytes of an object; `headers` hold its content-length. */
+  readonly stream?: Readable;
+}
+
+/** One S3 action. */
+export interface Operation {
+  /** As AWS spells it. */
+  readonly action: string;
+  readonly route: Route;
+  /** Whether the request may carry a body: an object's bytes, a document, or none. */
+  readonly body: 'object' | 'document' | 'none';
+  /** May take minutes: the answer is kept alive with white space (CompleteMultipartUpload, copies). */
+  readonly slow?: boolean;
+  readonly handle: (context: RequestContext) => Promise<Reply>;
+}

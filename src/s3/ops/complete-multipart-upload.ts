@@ -1,0 +1,52 @@
+import { readWritePrecondition } from '../../http/conditions.ts';
+import { refuseEncryption } from '../encryption.ts';
+import { quoteEtag } from '../etag.ts';
+import { type Completion, completeUpload } from '../multipart/complete.ts';
+import { completionDigest } from '../multipart/complete-request.ts';
+import { noSuchUpload, viewUpload } from '../multipart/upload.ts';
+import { percentEncode } from '../names.ts';
+import { checksumElements } from '../object-checksum.ts';
+import type { Operation, Reply, RequestContext } from '../operation.ts';
+import { xmlReply } from '../reply.ts';
+import { maxCompleteBytes, parseCompleteMultipartUpload } from '../xml/complete-multipart-upload.ts';
+
+export const completeMultipartUpload: Operation = {
+  action: 'CompleteMultipartUpload',
+  route: { method: 'POST', on: 'object', sub: 'uploadId' },
+  body: 'document',
+  slow: true,
+  async handle(context) {
+    const document = await context.body.read(maxCompleteBytes);
+    const view = await viewUpload(context);
+    const { uploadId } = view.upload;
+    const condition = readWritePrecondition(context.headers);
+    refuseEncryption(context.headers);
+    const listed = parseCompleteMultipartUpload(document, uploadId);
+    const digest = completionDigest(listed);
+    if (view.status === 'completed') {
+      // Replays skip conditions and touch nothing: the object may have been replaced since.
+      if (view.digest === digest) return answer(context, view.result as unknown as Completion);
+      throw noSuchUpload(uploadId);
+    }
+    const completion = await completeUpload(context, {
+      upload: view.upload,
+      listed,
+      digest,
+      condition,
+    });
+    return answer(context, completion);
+  },
+};
+
+function answer(context: RequestContext, completion: Completion): Reply {
+  const { bucket, headers, key, scheme, target } = context;
+  const host = headers.get('host') ?? '';
+  const path = target.style === 'path' ? `${bucket}/${percentEncode(key)}` : percentEncode(key);
+  return xmlReply('CompleteMultipartUploadResult', {
+    Location: `${scheme}://${host}/${path}`,
+    Bucket: bucket,
+    Key: key,
+    ETag: quoteEtag(completion.etag),
+    ...checksumElements(completion.checksum),
+  });
+}

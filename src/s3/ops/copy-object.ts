@@ -1,0 +1,175 @@
+import type { ObjectAttributes, ObjectInfo, WriteCondition } from '../../../adapters/types.ts';
+import { readWritePrecondition } from '../../http/conditions.ts';
+import { readObjectHeaders, readUserMetadata } from '../../http/headers.ts';
+import { type ChecksumAlgorithm, checksumAlgorithmNamed } from '../checksums/algorithms.ts';
+import { readChecksumAlgorithm } from '../checksums/upload-checksum.ts';
+import {
+  aboutSource,
+  type CopySource,
+  headCopySource,
+  maxCopySize,
+  parseCopySource,
+} from '../copy-source.ts';
+import { S3Error } from '../errors.ts';
+import { quoteEtag } from '../etag.ts';
+import { checksumElements, objectChecksumOf } from '../object-checksum.ts';
+import { type ObjectSettings, readOwnHeaders, readTags, refuseUnsupported } from '../object-settings.ts';
+import type { Operation, RequestContext } from '../operation.ts';
+import { plainSizeOf } from '../read.ts';
+import { xmlReply } from '../reply.ts';
+import { hashStream, refuseBody } from '../request-body.ts';
+import { writeConditionally } from '../write-condition.ts';
+
+export const copyObject: Operation = {
+  action: 'CopyObject',
+  route: { method: 'PUT', on: 'object', copy: true },
+  body: 'none',
+  slow: true,
+  async handle(context) {
+    const { bucket, gateway, headers, key } = context;
+    refuseBody(context);
+    refuseUnsupported(headers);
+    const source = parseCopySource(headers.get('x-amz-copy-source') ?? '');
+    const condition = readWritePrecondition(headers);
+    const asked = headers.get('x-amz-checksum-algorithm');
+    const algorithm = asked === undefined ? undefined : readChecksumAlgorithm(asked);
+    const directives = readDirectives(context);
+    refuseIdleCopy(context, source, directives);
+
+    const info = await headCopySource(context, source);
+    if (plainSizeOf(info) > maxCopySize) {
+      throw new S3Error('InvalidRequest', {
+        message: `The specified copy source is larger than the maximum allowable size for a copy source: ${maxCopySize}`,
+      });
+    }
+    const settings = copiedSettings(context, info, directives);
+    const copied = await writeConditionally(
+      { storage: gateway.storage.for(bucket), bucket, key, condition },
+      (pinned) => copy(context, { source, info, settings, algorithm, pinned }),
+    );
+    return xmlReply('CopyObjectResult', {
+      LastModified: copied.lastModified,
+      ETag: quoteEtag(copied.attributes.etag),
+      ...checksumElements(copied.attributes.checksum),
+    });
+  },
+};
+
+interface Directives {
+  readonly metadata: 'COPY' | 'REPLACE';
+  readonly tagging: 'COPY' | 'REPLACE';
+}
+
+function readDirectives({ headers }: RequestContext): Directives {
+  const read = (name: string, what: string): 'COPY' | 'REPLACE' => {
+    const value = headers.get(name);
+    if (value === undefined || value === 'COPY') return 'COPY';
+    if (value === 'REPLACE') return 'REPLACE';
+    throw new S3Error('InvalidArgument', {
+      message: `Unknown ${what} directive.`,
+      extra: { ArgumentName: name, ArgumentValue: value },
+    });
+  };
+  return {
+    metadata: read('x-amz-metadata-directive', 'metadata'),
+    tagging: read('x-amz-tagging-directive', 'tagging'),
+  };
+}
+
+function refuseIdleCopy(
+  { bucket, headers, key }: RequestContext,
+  source: CopySource,
+  directives: Directives,
+): void {
+  const changes =
+    directives.metadata === 'REPLACE' ||
+    ['x-amz-storage-class', 'x-amz-website-redirect-location', 'x-amz-checksum-algorithm'].some((name) =>
+      headers.has(name),
+    );
+  if (changes || source.bucket !== bucket || source.key !== key) return;
+  throw new S3Error('InvalidRequest', {
+    message:
+      "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+  });
+}
+
+/** Storage class and redirect are never copied: they are the request's ("CopyObject"). */
+function copiedSettings(
+  { headers }: RequestContext,
+  info: ObjectInfo,
+  directives: Directives,
+): ObjectSettings {
+  const { attributes } = info;
+  const {
+    'x-amz-storage-class': _class,
+    'x-amz-website-redirect-location': _redirect,
+    ...sourceHeaders
+  } = attributes.headers;
+  const replace = directives.metadata === 'REPLACE';
+  const tags = directives.tagging === 'REPLACE' ? readTags(headers) : attributes.tags;
+  return {
+    headers: { ...(replace ? readObjectHeaders(headers) : sourceHeaders), ...readOwnHeaders(headers) },
+    metadata: replace ? readUserMetadata(headers) : attributes.metadata,
+    ...(tags !== undefined && { tags }),
+  };
+}
+
+interface CopyCall {
+  readonly source: CopySource;
+  readonly info: ObjectInfo;
+  readonly settings: ObjectSettings;
+  readonly algorithm: ChecksumAlgorithm | undefined;
+  readonly pinned: WriteCondition | undefined;
+}
+
+async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo> {
+  const { bucket, gateway, key } = context;
+  const { info, pinned, settings, source } = call;
+  const storage = gateway.storage.for(bucket);
+  const condition = pinned === undefined ? {} : { condition: pinned };
+  const known = knownAttributes(call);
+  if (known !== undefined && storage === gateway.storage.for(source.bucket)) {
+    return storage.copyObject({
+      bucket,
+      key,
+      source: { ...source, version: info.version },
+      attributes: { ...settings, ...known },
+      ...condition,
+    });
+  }
+
+  // The copy of a multipart object is an object of one part: its MD5 and full checksum are known only by reading it.
+  const algorithm =
+    call.algorithm ??
+    checksumAlgorithmNamed(info.attributes.checksum?.algorithm ?? '') ??
+    gateway.settings.defaultChecksum;
+  const size = plainSizeOf(info);
+  const { body } = await aboutSource(source, () =>
+    gateway.storage
+      .for(source.bucket)
+      .getObject({ ...source, version: info.version, signal: context.signal }),
+  );
+  const hashed = hashStream(body, size, algorithm);
+  return storage.putObject({
+    bucket,
+    key,
+    body: { stream: hashed.stream, size },
+    attributes: () => {
+      const digests = hashed.digests();
+      return { ...settings, etag: digests.md5, ...objectChecksumOf(digests) };
+    },
+    ...condition,
+  });
+}
+
+/** ETag and checksum of the copy where they are the source's: it was written in one request, and no other checksum is asked for. */
+function knownAttributes({
+  algorithm,
+  info,
+}: CopyCall): Pick<ObjectAttributes, 'etag' | 'checksum'> | undefined {
+  const { checksum, etag, parts } = info.attributes;
+  const isMd5 = /^[0-9a-f]{32}$/.test(etag);
+  if (!isMd5 || parts !== undefined || checksum === undefined) return undefined;
+  if (algorithm !== undefined && algorithm !== checksum.algorithm) return undefined;
+  return { etag, checksum };
+}

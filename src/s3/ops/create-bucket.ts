@@ -1,0 +1,63 @@
+import { isAdapterError } from '../../../adapters/errors.ts';
+import { refuseUnsupportedAcl } from '../acl.ts';
+import { endUploadsOf } from '../bucket-uploads.ts';
+import { S3Error } from '../errors.ts';
+import { requireBucketName } from '../names.ts';
+import type { Operation, RequestContext } from '../operation.ts';
+import { emptyReply } from '../reply.ts';
+import { parseCreateBucketConfiguration } from '../xml/create-bucket.ts';
+
+const maxDocumentBytes = 64 * 1024;
+
+export const createBucket: Operation = {
+  action: 'CreateBucket',
+  route: { method: 'PUT', on: 'bucket' },
+  body: 'document',
+  async handle(context) {
+    const { gateway, bucket } = context;
+    const document = await context.body.read(maxDocumentBytes);
+    requireBucketName(bucket);
+    refuseUnsupportedAcl(context.headers);
+    refuseUnsupportedOwnership(context);
+    judgeLocation(context, parseCreateBucketConfiguration(document));
+
+    const { settings } = gateway;
+    const headers = { location: `/${bucket}`, 'x-amz-bucket-arn': `arn:aws:s3:::${bucket}` };
+    try {
+      await gateway.storage.for(bucket).createBucket({ bucket });
+    } catch (error) {
+      // us-east-1 answers the owner's second CreateBucket with 200, every other region with 409 ("CreateBucket", errors).
+      if (isAdapterError(error, 'BucketExists') && settings.region === 'us-east-1')
+        return emptyReply(200, headers);
+      if (isAdapterError(error, 'InvalidName')) {
+        throw new S3Error('InvalidBucketName', {
+          message: error.message,
+          extra: { BucketName: bucket },
+          cause: error,
+        });
+      }
+      throw error;
+    }
+    await endUploadsOf(gateway, bucket);
+    return emptyReply(200, headers);
+  },
+};
+
+/** A bucket of this gateway is in its one region. No constraint is taken as that region, since many tools never send one. */
+function judgeLocation(context: RequestContext, constraint: string | undefined): void {
+  const { region } = context.gateway.settings;
+  if (constraint === undefined || constraint === region) return;
+  throw new S3Error('IllegalLocationConstraintException', {
+    message: `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
+  });
+}
+
+function refuseUnsupportedOwnership({ headers }: RequestContext): void {
+  if (headers.get('x-amz-bucket-object-lock-enabled')?.toLowerCase() === 'true') {
+    throw new S3Error('NotImplemented', { extra: { Header: 'x-amz-bucket-object-lock-enabled' } });
+  }
+  const ownership = headers.get('x-amz-object-ownership');
+  if (ownership !== undefined && ownership !== 'BucketOwnerEnforced') {
+    throw new S3Error('NotImplemented', { extra: { Header: 'x-amz-object-ownership' } });
+  }
+}

@@ -1,0 +1,52 @@
+import { newUploadId } from '../../uploads/id.ts';
+import { readUploadChecksum } from '../checksums/upload-checksum.ts';
+import { settingsJson } from '../multipart/upload.ts';
+import { readObjectSettings } from '../object-settings.ts';
+import type { Operation } from '../operation.ts';
+import { xmlReply } from '../reply.ts';
+import { refuseBody } from '../request-body.ts';
+import { liveObject } from '../write-condition.ts';
+
+export const createMultipartUpload: Operation = {
+  action: 'CreateMultipartUpload',
+  route: { method: 'POST', on: 'object', sub: 'uploads' },
+  body: 'none',
+  async handle(context) {
+    const { auth, bucket, gateway, headers, key } = context;
+    refuseBody(context);
+    const object = readObjectSettings(headers);
+    const checksum = readUploadChecksum(headers);
+    const storage = gateway.storage.for(bucket);
+    const live = await liveObject(storage, bucket, key);
+
+    const uploadId = newUploadId();
+    const state = await storage.beginUpload({ bucket, key, uploadId });
+    try {
+      await gateway.uploads.create({
+        uploadId,
+        bucket,
+        key,
+        initiatedAt: Date.now(),
+        initiator: auth.kind === 'signed' ? auth.identity.id : 'anonymous',
+        settings: settingsJson({
+          ...object,
+          ...(checksum !== undefined && { checksum }),
+          base: live === undefined ? null : { version: live.version },
+        }),
+        state,
+      });
+    } catch (error) {
+      gateway.background('free an upload that was not recorded', () =>
+        storage.abortUpload({ bucket, key, uploadId, state }),
+      );
+      throw error;
+    }
+    return xmlReply(
+      'InitiateMultipartUploadResult',
+      { Bucket: bucket, Key: key, UploadId: uploadId },
+      checksum === undefined
+        ? {}
+        : { 'x-amz-checksum-algorithm': checksum.algorithm, 'x-amz-checksum-type': checksum.type },
+    );
+  },
+};

@@ -1,0 +1,54 @@
+import { isAdapterError } from '../../../adapters/errors.ts';
+import { fromAdapterError } from '../adapter-errors.ts';
+import { mapConcurrently } from '../concurrency.ts';
+import { deleteConditionally } from '../delete.ts';
+import { S3Error } from '../errors.ts';
+import { keyProblem } from '../names.ts';
+import type { Operation, RequestContext } from '../operation.ts';
+import { xmlReply } from '../reply.ts';
+import { maxDeleteBytes, type ObjectToDelete, parseDeleteObjects } from '../xml/delete-objects.ts';
+import type { XmlNode } from '../xml.ts';
+
+const concurrency = 16;
+
+export const deleteObjects: Operation = {
+  action: 'DeleteObjects',
+  route: { method: 'POST', on: 'bucket', sub: 'delete' },
+  body: 'document',
+  async handle(context) {
+    const { bucket, gateway } = context;
+    if (!context.body.hasIntegrity()) {
+      throw new S3Error('InvalidRequest', {
+        message: 'Missing required header for this request: Content-MD5',
+      });
+    }
+    const document = parseDeleteObjects(await context.body.read(maxDeleteBytes));
+    await gateway.storage.for(bucket).headBucket({ bucket });
+    const outcomes = await mapConcurrently(document.objects, concurrency, (object) =>
+      deleteOne(context, object),
+    );
+    return xmlReply('DeleteResult', {
+      Deleted: document.quiet ? [] : outcomes.flatMap((outcome) => outcome.deleted ?? []),
+      Error: outcomes.flatMap((outcome) => outcome.error ?? []),
+    });
+  },
+};
+
+async function deleteOne(
+  { gateway, bucket }: RequestContext,
+  object: ObjectToDelete,
+): Promise<{ readonly deleted?: XmlNode; readonly error?: XmlNode }> {
+  const { key, versionId, ifMatch } = object;
+  try {
+    const problem = keyProblem(key);
+    if (problem !== undefined) throw problem;
+    if (versionId !== undefined && versionId !== 'null') throw new S3Error('NoSuchVersion');
+    await deleteConditionally(gateway, bucket, key, ifMatch);
+    return { deleted: { Key: key, VersionId: versionId } };
+  } catch (cause) {
+    const error = isAdapterError(cause) ? fromAdapterError(cause, { bucket, key }) : cause;
+    if (!(error instanceof S3Error)) throw error;
+    gateway.log.debug('DeleteObjects left a key', { key, error });
+    return { error: { Key: key, VersionId: versionId, Code: error.code, Message: error.message } };
+  }
+}

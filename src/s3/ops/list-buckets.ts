@@ -1,0 +1,52 @@
+import { S3Error } from '../errors.ts';
+import { decodeToken, encodeToken } from '../listing.ts';
+import type { Operation } from '../operation.ts';
+import { integerParameter } from '../parameters.ts';
+import { xmlReply } from '../reply.ts';
+
+const maxBuckets = 10_000;
+
+/** ListBuckets, with the paging of 2024 (`max-buckets`, `continuation-token`, `prefix`, `bucket-region`). */
+export const listBuckets: Operation = {
+  action: 'ListBuckets',
+  route: { method: 'GET', on: 'service' },
+  body: 'none',
+  async handle(context) {
+    const { settings, storage } = context.gateway;
+    const { query } = context.target;
+    const prefix = query.get('prefix');
+    const limit = integerParameter(context, 'max-buckets', maxBuckets);
+    if (limit < 1 || limit > maxBuckets) {
+      throw new S3Error('InvalidArgument', {
+        message: `Argument max-buckets must be an integer between 1 and ${maxBuckets}`,
+        extra: { ArgumentName: 'max-buckets', ArgumentValue: String(limit) },
+      });
+    }
+    const token = query.get('continuation-token');
+    const after = token === undefined ? undefined : decodeToken(token);
+    const region = query.get('bucket-region');
+    const all = await storage.listBuckets(context.signal);
+    const wanted = all.filter(
+      ({ name }) =>
+        (prefix === undefined || name.startsWith(prefix)) &&
+        (after === undefined || name > after) &&
+        (region === undefined || region === '' || region === settings.region),
+    );
+    const page = wanted.slice(0, limit);
+    const last = page.at(-1);
+    const paged = query.get('max-buckets') !== undefined;
+    return xmlReply('ListAllMyBucketsResult', {
+      Owner: { ID: settings.owner.id, DisplayName: settings.owner.displayName },
+      Buckets: {
+        Bucket: page.map(({ name, createdAt }) => ({
+          Name: name,
+          CreationDate: createdAt,
+          ...(paged || region !== undefined ? { BucketRegion: settings.region } : {}),
+        })),
+      },
+      ContinuationToken:
+        wanted.length > page.length && last !== undefined ? encodeToken(last.name) : undefined,
+      Prefix: prefix,
+    });
+  },
+};

@@ -1,0 +1,38 @@
+import { readWritePrecondition } from '../../http/conditions.ts';
+import { quoteEtag } from '../etag.ts';
+import { checksumHeaders, objectChecksumOf } from '../object-checksum.ts';
+import { readObjectSettings } from '../object-settings.ts';
+import type { Operation } from '../operation.ts';
+import { emptyReply } from '../reply.ts';
+import { writeConditionally } from '../write-condition.ts';
+
+export const putObject: Operation = {
+  action: 'PutObject',
+  route: { method: 'PUT', on: 'object' },
+  body: 'object',
+  async handle(context) {
+    const { bucket, gateway, headers, key } = context;
+    const settings = readObjectSettings(headers);
+    const condition = readWritePrecondition(headers);
+    const storage = gateway.storage.for(bucket);
+    const size = context.body.objectSize();
+
+    const info = await writeConditionally({ storage, bucket, key, condition }, async (pinned) => {
+      const body = context.body.open(gateway.settings.defaultChecksum);
+      return storage.putObject({
+        bucket,
+        key,
+        body: { stream: body.stream, size },
+        ...(pinned !== undefined && { condition: pinned }),
+        attributes: () => {
+          const digests = body.digests();
+          return { ...settings, etag: digests.md5, ...objectChecksumOf(digests) };
+        },
+      });
+    });
+    return emptyReply(200, {
+      etag: quoteEtag(info.attributes.etag),
+      ...checksumHeaders(info.attributes.checksum),
+    });
+  },
+};

@@ -1,0 +1,42 @@
+import { checksumInfo } from '../checksums/algorithms.ts';
+import { refuseEncryption } from '../encryption.ts';
+import { S3Error } from '../errors.ts';
+import { quoteEtag } from '../etag.ts';
+import { judgePartChecksum, partAlgorithm, storePart } from '../multipart/store-part.ts';
+import { openUpload, settingsOf } from '../multipart/upload.ts';
+import type { Operation } from '../operation.ts';
+import { partNumberParameter } from '../parameters.ts';
+import { emptyReply } from '../reply.ts';
+
+export const uploadPart: Operation = {
+  action: 'UploadPart',
+  route: { method: 'PUT', on: 'object', sub: 'uploadId' },
+  body: 'object',
+  async handle(context) {
+    if (!context.target.query.has('partNumber')) {
+      throw new S3Error('InvalidArgument', {
+        message: 'This operation does not accept uploadId without partNumber',
+        extra: { ArgumentName: 'uploadId', ArgumentValue: context.target.query.get('uploadId') ?? '' },
+      });
+    }
+    const partNumber = partNumberParameter(context);
+    const { part: current, upload } = await openUpload(context, partNumber);
+    refuseEncryption(context.headers);
+    const { checksum: declared } = settingsOf(upload);
+    judgePartChecksum(declared, context.body.checksumAlgorithm());
+    const size = context.body.objectSize();
+    const body = context.body.open(partAlgorithm(context, declared));
+
+    const part = await storePart(context, upload, {
+      partNumber,
+      current,
+      body: { stream: body.stream, size },
+      digests: () => body.digests(),
+    });
+    const shown = body.digests().sent ?? declared?.algorithm;
+    return emptyReply(200, {
+      etag: quoteEtag(part.etag),
+      ...(shown !== undefined && { [checksumInfo[shown].header]: part.checksums[shown] ?? '' }),
+    });
+  },
+};

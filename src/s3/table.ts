@@ -1,0 +1,45 @@
+/** Every action that Partway implements; what is not here answers 501. */
+import type { Operation } from './operation.ts';
+import { abortMultipartUpload } from './ops/abort-multipart-upload.ts';
+import { completeMultipartUpload } from './ops/complete-multipart-upload.ts';
+import { copyObject } from './ops/copy-object.ts';
+import { createBucket } from './ops/create-bucket.ts';
+import { createMultipartUpload } from './ops/create-multipart-upload.ts';
+import { deleteBucket } from './ops/delete-bucket.ts';
+import { deleteObject } from './ops/delete-object.ts';
+import { deleteObjects } from './ops/delete-objects.ts';
+import { getBucketLocation } from './ops/get-bucket-location.ts';
+import { getObject } from './ops/get-object.ts';
+import { headBucket } from './ops/head-bucket.ts';
+import { headObject } from './ops/head-object.ts';
+import { listBuckets } from './ops/list-buckets.ts';
+import { listMultipartUploads } from './ops/list-multipart-uploads.ts';
+import { listObjects } from './ops/list-objects.ts';
+import { listObjectsV2 } from './ops/list-objects-v2.ts';
+import { listParts } from './ops/list-parts.ts';
+import { putObject } from './ops/put-object.ts';
+import { uploadPart } from './ops/upload-part.ts';
+import { uploadPartCopy } from './ops/upload-part-copy.ts';
+
+export const operations: readonly Operation[] = [
+  listBuckets,
+  createBucket,
+  headBucket,
+  deleteBucket,
+  getBucketLocation,
+  listObjects,
+  listObjectsV2,
+  deleteObjects,
+  putObject,
+  getObject,
+  headObject,
+  deleteObject,
+  copyObject,
+  createMultipartUpload,
+  uploadPart,
+  uploadPartCopy,
+  completeMultipartUpload,
+  abortMultipartUpload,
+  listParts,
+  listMultipartUploads,
+];
