@@ -141,6 +141,11 @@ export const settings = {
     'Where objects are kept: `local`, `azure`, `gcs`, or a name under `backends`.',
   ),
   'fs.root': backendSettings.local.root,
+  defaultChecksum: setting(
+    choice('CRC64NVME', 'none'),
+    'CRC64NVME',
+    'Checksum computed and kept for objects whose writer sent none. AWS does CRC64NVME; `none` saves processor time.',
+  ),
   durability: setting(
     choice('full', 'os'),
     'full',

@@ -73,6 +73,8 @@ export interface Config {
   /** Processes that serve, at least 1. */
   readonly workers: number;
   readonly durability: 'full' | 'os';
+  /** Computed for objects whose writer sent no checksum. */
+  readonly defaultChecksum: 'CRC64NVME' | undefined;
   /** The default backend first. */
   readonly backends: readonly [BackendConfig, ...BackendConfig[]];
   /** Exact names before patterns, else in the order written; the first that matches wins. */

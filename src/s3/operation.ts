@@ -65,7 +65,7 @@ export interface RequestContext {
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly xml?: { readonly root: string; readonly content: XmlNode };
+  readonly xml?: { readonly root: string; readonly content: XmlNode | string };
   /** Bytes of an object; `headers` hold its content-length. */
   readonly stream?: Readable;
 }

@@ -4,7 +4,7 @@ import type { XmlNode } from './xml.ts';
 /** 200 with a document. */
 export function xmlReply(
   root: string,
-  content: XmlNode,
+  content: XmlNode | string,
   headers: Readonly<Record<string, string>> = {},
 ): Reply {
   return { status: 200, headers, xml: { root, content } };

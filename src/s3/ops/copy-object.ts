@@ -12,12 +12,13 @@ import {
 } from '../copy-source.ts';
 import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
+import { hashStream } from '../hashed-stream.ts';
 import { checksumElements, objectChecksumOf } from '../object-checksum.ts';
 import { type ObjectSettings, readOwnHeaders, readTags, refuseUnsupported } from '../object-settings.ts';
 import type { Operation, RequestContext } from '../operation.ts';
 import { plainSizeOf } from '../read.ts';
 import { xmlReply } from '../reply.ts';
-import { hashStream, refuseBody } from '../request-body.ts';
+import { refuseBody } from '../request-body.ts';
 import { writeConditionally } from '../write-condition.ts';
 
 export const copyObject: Operation = {

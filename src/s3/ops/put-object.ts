@@ -18,7 +18,10 @@ export const putObject: Operation = {
     const size = context.body.objectSize();
 
     const info = await writeConditionally({ storage, bucket, key, condition }, async (pinned) => {
-      const body = context.body.open(gateway.settings.defaultChecksum);
+      const body = context.body.open({
+        otherwise: gateway.settings.defaultChecksum,
+        contentMd5As: 'hex',
+      });
       return storage.putObject({
         bucket,
         key,

@@ -4,13 +4,14 @@ import { aboutSource, headCopySource, maxCopySize, parseCopySource } from '../co
 import { refuseEncryption } from '../encryption.ts';
 import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
+import { hashStream } from '../hashed-stream.ts';
 import { partAlgorithm, storePart } from '../multipart/store-part.ts';
 import { openUpload, settingsOf } from '../multipart/upload.ts';
 import type { Operation } from '../operation.ts';
 import { partNumberParameter } from '../parameters.ts';
 import { plainSizeOf } from '../read.ts';
 import { xmlReply } from '../reply.ts';
-import { hashStream, refuseBody } from '../request-body.ts';
+import { refuseBody } from '../request-body.ts';
 
 /**
  * The part's ETag is the MD5 of the copied bytes, which no backend tells of a range: so they stream through here, once.

@@ -25,7 +25,7 @@ export const uploadPart: Operation = {
     const { checksum: declared } = settingsOf(upload);
     judgePartChecksum(declared, context.body.checksumAlgorithm());
     const size = context.body.objectSize();
-    const body = context.body.open(partAlgorithm(context, declared));
+    const body = context.body.open({ always: partAlgorithm(context, declared) });
 
     const part = await storePart(context, upload, {
       partNumber,
@@ -33,6 +33,7 @@ export const uploadPart: Operation = {
       body: { stream: body.stream, size },
       digests: () => body.digests(),
     });
+    // What was sent is echoed; what the upload declared is told even if the server had to compute it.
     const shown = body.digests().sent ?? declared?.algorithm;
     return emptyReply(200, {
       etag: quoteEtag(part.etag),

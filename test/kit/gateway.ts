@@ -1,0 +1,202 @@
+/** A gateway as people run it: its own process, its own directories, a free port; ended by process id. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+
+export type BackendName = 'local' | 'azure' | 'gcs';
+export type StoreName = 'embedded' | 'redis';
+
+export interface GatewayOptions {
+  readonly backend?: BackendName;
+  readonly store?: StoreName;
+  readonly workers?: number;
+  /** Shared by gateways that are replicas of one another. */
+  readonly deployment?: Deployment;
+  /** Further settings, `PARTWAY_…`. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What replicas have in common: directories, key prefix, container prefix. */
+export interface Deployment {
+  readonly dir: string;
+  readonly name: string;
+}
+
+export interface RunningGateway {
+  readonly endpoint: string;
+  readonly port: number;
+  readonly pid: number;
+  readonly deployment: Deployment;
+  readonly client: S3Client;
+  /** Everything that the process wrote to standard output and error. */
+  output(): string;
+  /** A graceful stop; resolves to the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL; the deployment's directory stays. */
+  kill(): Promise<void>;
+}
+
+export const credentials = {
+  accessKeyId: 'PARTWAYTESTKEY000001',
+  secretAccessKey: 'partway/test+secret/0123456789abcdefghij',
+} as const;
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const startDeadlineMs = 30_000;
+
+export async function newDeployment(): Promise<Deployment> {
+  const dir = await mkdtemp(join(tmpdir(), 'partway-test-'));
+  return {
+    dir,
+    name: dir
+      .slice(-6)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, 'x'),
+  };
+}
+
+export async function removeDeployment({ dir }: Deployment): Promise<void> {
+  await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+}
+
+export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
+  const deployment = options.deployment ?? (await newDeployment());
+  const port = await freePort();
+  const endpoint = `http://127.0.0.1:${port}`;
+  const child = spawn(process.execPath, [main], {
+    cwd: deployment.dir,
+    env: { ...cleanEnvironment(), ...settingsOf(options, deployment, port), ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (data: Buffer) => {
+    output += data.toString('utf8');
+  });
+  child.stderr.on('data', (data: Buffer) => {
+    output += data.toString('utf8');
+  });
+  try {
+    await untilReady(child, endpoint, () => output);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
+  const client = newClient(endpoint);
+  return {
+    endpoint,
+    port,
+    pid: child.pid ?? 0,
+    deployment,
+    client,
+    output: () => output,
+    async stop() {
+      client.destroy();
+      const code = await end(child, 'SIGTERM');
+      if (options.deployment === undefined) await removeDeployment(deployment);
+      return code;
+    },
+    async kill() {
+      client.destroy();
+      await end(child, 'SIGKILL');
+    },
+  };
+}
+
+export function newClient(endpoint: string, config: Partial<S3ClientConfig> = {}): S3Client {
+  return new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials,
+    maxAttempts: 1,
+    ...config,
+  });
+}
+
+async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill(signal);
+    await once(child, 'exit');
+  }
+  return child.exitCode;
+}
+
+/** The tests' own environment must not configure the gateway under test. */
+function cleanEnvironment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PARTWAY_')));
+}
+
+function settingsOf(options: GatewayOptions, deployment: Deployment, port: number): Record<string, string> {
+  return {
+    PARTWAY_LISTEN: `127.0.0.1:${port}`,
+    PARTWAY_STATE_DIR: join(deployment.dir, 'state'),
+    PARTWAY_ACCESS_KEY_ID: credentials.accessKeyId,
+    PARTWAY_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    PARTWAY_WORKERS: String(options.workers ?? 1),
+    PARTWAY_LOG_FORMAT: 'json',
+    ...backendSettings(options.backend ?? 'local', deployment),
+    ...(options.store === 'redis' && {
+      PARTWAY_REDIS_URL: required('TEST_REDIS_URL'),
+      PARTWAY_REDIS_KEY_PREFIX: `partway-test-${deployment.name}:`,
+    }),
+  };
+}
+
+function backendSettings(backend: BackendName, deployment: Deployment): Record<string, string> {
+  switch (backend) {
+    case 'local':
+      return { PARTWAY_BACKEND: 'local', PARTWAY_FS_ROOT: join(deployment.dir, 'data') };
+    case 'azure':
+      return {
+        PARTWAY_BACKEND: 'azure',
+        PARTWAY_AZURE_CONNECTION_STRING: required('TEST_AZURITE_CONNECTION_STRING'),
+        PARTWAY_AZURE_CONTAINER_PREFIX: `t${deployment.name}-`,
+      };
+    case 'gcs':
+      return {
+        PARTWAY_BACKEND: 'gcs',
+        PARTWAY_GCS_PROJECT_ID: 'partway-test',
+        PARTWAY_GCS_ENDPOINT: required('TEST_GCS_ENDPOINT'),
+        PARTWAY_GCS_BUCKET_PREFIX: `t${deployment.name}-`,
+      };
+  }
+}
+
+function required(name: string): string {
+  const value = process.env[name];
+  if (value === undefined)
+    throw new Error(`${name} is not set: the test set-up could not start that service`);
+  return value;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function untilReady(child: ChildProcess, endpoint: string, output: () => string): Promise<void> {
+  const deadline = Date.now() + startDeadlineMs;
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}:\n${output()}`);
+    try {
+      const response = await fetch(`${endpoint}/-/readyz`);
+      await response.arrayBuffer();
+      if (response.ok) return;
+    } catch {
+      // Not listening yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`the gateway was not ready in time:\n${output()}`);
+}
