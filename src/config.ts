@@ -48,6 +48,7 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
     baseDomains: values.baseDomains,
     trustedProxies: values.trustedProxies,
     allowSseCOverHttp: values.allowSseCOverHttp,
+    defaultChecksum: values.defaultChecksum === 'none' ? undefined : values.defaultChecksum,
     credentials,
     stateDir: values.stateDir,
     workers: values.workers,

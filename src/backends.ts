@@ -1,0 +1,74 @@
+/** Builds the configured storage adapters. Each is loaded only when it is used: a cloud SDK costs start-up time and memory. */
+import type { StorageAdapter } from '../adapters/types.ts';
+import type { BackendConfig, Config } from './config.ts';
+import {
+  type BucketNames,
+  type BucketRoute,
+  mappedNames,
+  prefixedNames,
+  type StorageBackend,
+} from './storage.ts';
+
+export interface BuiltBackends {
+  /** The default first. */
+  readonly backends: readonly [StorageBackend, ...StorageBackend[]];
+  readonly routes: readonly BucketRoute[];
+}
+
+export async function buildBackends(config: Config): Promise<BuiltBackends> {
+  const [first, ...others] = config.backends;
+  const build = (backend: BackendConfig): Promise<StorageBackend> => buildBackend(backend, config.durability);
+  return {
+    backends: [await build(first), ...(await Promise.all(others.map(build)))],
+    routes: config.buckets,
+  };
+}
+
+async function buildBackend(
+  backend: BackendConfig,
+  durability: Config['durability'],
+): Promise<StorageBackend> {
+  const adapter = await buildAdapter(backend, durability);
+  const names = namesOf(backend);
+  return { name: backend.name, adapter, ...(names && { names }) };
+}
+
+async function buildAdapter(
+  backend: BackendConfig,
+  durability: Config['durability'],
+): Promise<StorageAdapter> {
+  switch (backend.kind) {
+    case 'local': {
+      const { createLocalAdapter } = await import('../adapters/local/index.ts');
+      return createLocalAdapter({ root: backend.root, durability });
+    }
+    case 'azure': {
+      const { createAzureAdapter } = await import('../adapters/azure/index.ts');
+      return createAzureAdapter(backend);
+    }
+    case 'gcs': {
+      const { createGcsAdapter } = await import('../adapters/gcs/index.ts');
+      return createGcsAdapter(backend);
+    }
+  }
+}
+
+/** Names given to single buckets stand as they are; all others get the prefix. */
+export function namesOf({
+  bucketPrefix,
+  bucketNames,
+}: Pick<BackendConfig, 'bucketPrefix' | 'bucketNames'>): BucketNames | undefined {
+  const pairs = Object.entries(bucketNames);
+  if (pairs.length === 0) return bucketPrefix === '' ? undefined : prefixedNames(bucketPrefix);
+  const prefixed = prefixedNames(bucketPrefix);
+  const mapped = mappedNames(
+    Object.fromEntries(pairs.map(([bucket, name]) => [prefixed.toBackend(bucket), name])),
+  );
+  return {
+    toBackend: (bucket) => mapped.toBackend(prefixed.toBackend(bucket)),
+    fromBackend: (name) => {
+      const found = mapped.fromBackend(name);
+      return found === undefined ? undefined : prefixed.fromBackend(found);
+    },
+  };
+}

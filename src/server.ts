@@ -1,0 +1,196 @@
+/** The HTTP or HTTPS server around the application: limits, timeouts, health, access log, graceful end. */
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { Logger } from './log.ts';
+import { logAccess } from './server/access.ts';
+import { Connection, type Exchange } from './server/connection.ts';
+import type { App, RequestEnv } from './server/env.ts';
+import { createHealth } from './server/health.ts';
+import { type Refusal, refusalAnswer, refusals, refuse } from './server/refusal.ts';
+import { headerFault, maxHeaderSize } from './server/request-checks.ts';
+
+export interface ServerOptions {
+  readonly app: App;
+  readonly log: Logger;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** PEM; serves HTTPS. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  /** Rejects while store or backends do not answer. */
+  readonly ready: () => Promise<void>;
+  readonly baseDomains: readonly string[];
+  readonly limits: { readonly maxConnections: number; readonly maxRequests: number };
+  readonly timeouts: { readonly headersMs: number; readonly idleMs: number; readonly keepAliveMs: number };
+}
+
+export interface GatewayServer {
+  /** Rejects with Node's error when the address cannot be had. */
+  listen(): Promise<AddressInfo>;
+  /** Takes no more connections, lets requests under way finish for `timeoutMs`, then cuts them. @returns how many it cut */
+  drain(timeoutMs: number): Promise<number>;
+}
+
+export function createServer(options: ServerOptions): GatewayServer {
+  const { app, log, limits, timeouts } = options;
+  const connections = new Map<Socket, Connection>();
+  /** Under way, by their request: what the adapter between Node and the application hands back. */
+  const exchanges = new WeakMap<object, Exchange>();
+  let requests = 0;
+  let draining = false;
+
+  const http = {
+    keepAlive: true,
+    keepAliveInitialDelay: 60_000,
+    /** A whole upload has no time limit; see Connection. */
+    requestTimeout: 0,
+    headersTimeout: timeouts.headersMs,
+    connectionsCheckingInterval: Math.min(5_000, timeouts.headersMs),
+    keepAliveTimeout: timeouts.keepAliveMs,
+    maxHeaderSize,
+    /** Judged by headerFault, which answers in XML. */
+    requireHostHeader: false,
+    /** Small reads cost more than the API does. */
+    highWaterMark: 256 * 1024,
+  };
+  const server =
+    options.tls === undefined
+      ? createHttpServer(http)
+      : createHttpsServer({ ...http, ...options.tls, handshakeTimeout: timeouts.headersMs });
+  server.maxConnections = limits.maxConnections;
+  server.timeout = timeouts.idleMs;
+  // A client that has sent its whole request may close its side and still wants the answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
+
+  const health = createHealth({ ready: options.ready, baseDomains: options.baseDomains, log });
+
+  const listener = getRequestListener((request, { incoming }) => app.fetch(request, envOf(incoming)), {
+    overrideGlobalObjects: false,
+    hostname: 'localhost',
+    errorHandler: (error) => {
+      const bad = error instanceof Error && error.name === 'RequestError';
+      if (!bad) log.error('the application failed', { error });
+      const { status, headers, body } = refusalAnswer(bad ? refusals.badTarget : refusals.internal);
+      return new Response(body, { status, headers });
+    },
+  });
+
+  const envOf = (request: object): RequestEnv => {
+    const exchange = exchanges.get(request);
+    if (exchange === undefined) throw new Error('a request that the server does not know');
+    return {
+      incoming: exchange.incoming,
+      outgoing: exchange.outgoing,
+      notes: exchange.notes,
+      continue: () => {
+        if (!exchange.awaitsContinue || exchange.outgoing.headersSent) return;
+        exchange.awaitsContinue = false;
+        exchange.outgoing.writeContinue();
+      },
+    };
+  };
+
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse, awaitsContinue: boolean): void => {
+    const connection = connections.get(incoming.socket);
+    // Whatever comes on a connection that is being closed is not a request any more.
+    if (connection === undefined || connection.closing) return;
+    const exchange: Exchange = {
+      connection,
+      incoming,
+      outgoing,
+      startedAt: performance.now(),
+      notes: {},
+      awaitsContinue,
+    };
+    connection.begin(exchange);
+    requests += 1;
+    outgoing.once('close', () => {
+      requests -= 1;
+      logAccess(log, exchange, connection.end(exchange));
+      if (connection.closing && connection.exchanges.size === 0) connection.close();
+    });
+    if (health.answer(incoming, outgoing)) return;
+    const fault = headerFault(incoming) ?? (requests > limits.maxRequests ? refusals.busy : undefined);
+    if (fault !== undefined) {
+      exchange.notes.error = fault.code;
+      exchange.notes.requestId = refuse(incoming, outgoing, fault);
+      return;
+    }
+    exchanges.set(incoming, exchange);
+    void listener(incoming, outgoing);
+  };
+
+  const onConnection = (socket: Socket): void => {
+    const connection = new Connection(socket, timeouts.idleMs);
+    connections.set(socket, connection);
+    socket.once('close', () => connections.delete(socket));
+    if (draining) socket.destroy();
+  };
+
+  server.on(options.tls === undefined ? 'connection' : 'secureConnection', onConnection);
+  server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false));
+  server.on('checkContinue', (incoming, outgoing) => onRequest(incoming, outgoing, true));
+  // RFC 9110, 10.1.1: an expectation that is not known may be ignored.
+  server.on('checkExpectation', (incoming, outgoing) => onRequest(incoming, outgoing, false));
+  server.on('timeout', (socket) => connections.get(socket)?.onSilence());
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const connection = connections.get(socket as Socket);
+    const refusal = refusalFor(error);
+    if (connection === undefined || refusal === undefined || connection.socket.bytesRead === 0)
+      socket.destroy();
+    else connection.refuse(refusal);
+  });
+  server.on('connect', (_request, socket) => {
+    const connection = connections.get(socket as Socket);
+    if (connection === undefined) socket.destroy();
+    else connection.refuse(refusals.connect);
+  });
+  server.on('drop', () =>
+    log.warn('connection refused: too many are open', { limit: limits.maxConnections }),
+  );
+
+  return {
+    listen: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen({ ...options.listen }, () => {
+          server.off('error', reject);
+          server.on('error', (error) => log.error('the server failed', { error }));
+          const address = server.address();
+          if (address === null || typeof address === 'string') reject(new Error('not a TCP address'));
+          else resolve(address);
+        });
+      }),
+
+    async drain(timeoutMs) {
+      draining = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const connection of connections.values()) {
+        if (connection.exchanges.size === 0) connection.socket.destroy();
+        else connection.closeAfterAnswers();
+      }
+      let cut = 0;
+      const timer = setTimeout(() => {
+        cut = requests;
+        for (const { socket } of connections.values()) socket.destroy();
+      }, timeoutMs);
+      await closed;
+      clearTimeout(timer);
+      return cut;
+    },
+  };
+}
+
+/** What a client is told of bytes that are no request; `undefined` when there is nobody to tell. */
+function refusalFor(error: NodeJS.ErrnoException): Refusal | undefined {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return refusals.headersTooLarge;
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return refusals.timeout;
+    case 'HPE_INVALID_EOF_STATE':
+      return refusals.incompleteBody;
+    default:
+      return error.code?.startsWith('HPE_') === true ? refusals.malformed : undefined;
+  }
+}

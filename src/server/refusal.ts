@@ -1,0 +1,83 @@
+/** S3 errors that the server itself answers, before the application is asked or when it cannot be. */
+import { randomBytes } from 'node:crypto';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import { type S3ErrorCode, s3Errors } from '../s3/errors.ts';
+import { xml } from '../s3/xml.ts';
+
+export interface Refusal {
+  readonly code: S3ErrorCode;
+  /** AWS's text where it differs from the table's. */
+  readonly message?: string;
+  /** Elements that AWS adds after Message. */
+  readonly extra?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export const refusals = {
+  malformed: { code: 'BadRequest', message: 'An error occurred when parsing the HTTP request.' },
+  headersTooLarge: { code: 'RequestHeaderSectionTooLarge' },
+  transferCoding: { code: 'NotImplemented', extra: { Header: 'Transfer-Encoding' } },
+  timeout: { code: 'RequestTimeout' },
+  incompleteBody: { code: 'IncompleteBody' },
+  connect: { code: 'MethodNotAllowed' },
+  busy: { code: 'SlowDown', headers: { 'Retry-After': '1' } },
+  badTarget: { code: 'InvalidURI' },
+  internal: { code: 'InternalError' },
+} as const satisfies Record<string, Refusal>;
+
+export interface RefusalAnswer {
+  readonly requestId: string;
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+/** Sixteen upper-case hex digits, the shape of AWS's. */
+export function newRequestId(): string {
+  return randomBytes(8).toString('hex').toUpperCase();
+}
+
+/** Headers and body of a refusal; always with `Connection: close`, because what is left of the request is not read. */
+export function refusalAnswer(refusal: Refusal): RefusalAnswer {
+  const requestId = newRequestId();
+  const hostId = randomBytes(32).toString('base64');
+  const { status, message } = s3Errors[refusal.code];
+  const body = xml(
+    'Error',
+    {
+      Code: refusal.code,
+      Message: refusal.message ?? message,
+      ...refusal.extra,
+      RequestId: requestId,
+      HostId: hostId,
+    },
+    { namespace: false },
+  );
+  const headers = {
+    'x-amz-request-id': requestId,
+    'x-amz-id-2': hostId,
+    'Content-Type': 'application/xml',
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+    ...refusal.headers,
+  };
+  return { requestId, status, headers, body };
+}
+
+/** @returns the request ID of the answer */
+export function refuse(incoming: IncomingMessage, outgoing: ServerResponse, refusal: Refusal): string {
+  const { requestId, status, headers, body } = refusalAnswer(refusal);
+  outgoing.writeHead(status, headers);
+  outgoing.end(incoming.method === 'HEAD' ? undefined : body);
+  return requestId;
+}
+
+/** For connections on which there is no request to answer: what came could not be read as one. */
+export function refuseOnSocket(socket: Socket, refusal: Refusal): void {
+  const { status, headers, body } = refusalAnswer(refusal);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nDate: ${new Date().toUTCString()}\r\n${lines.join('')}\r\n${body}`,
+  );
+}
