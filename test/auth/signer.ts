@@ -58,6 +58,8 @@ export interface SignOptions {
   readonly accessKeyId?: string;
   readonly secret?: string;
   readonly contentHash?: string;
+  /** Sent in `Date`, in place of `x-amz-date`. */
+  readonly date?: string;
 }
 
 function signature(method: string, url: string, headers: HeaderPairs, last: string, options: SignOptions) {
@@ -94,7 +96,9 @@ export function signedRequest(options: SignOptions = {}) {
   const headers: HeaderPairs = {
     host: 'localhost:9000',
     'x-amz-content-sha256': contentHash,
-    'x-amz-date': options.timestamp ?? exampleTimestamp,
+    ...(options.date === undefined
+      ? { 'x-amz-date': options.timestamp ?? exampleTimestamp }
+      : { date: options.date }),
     ...options.headers,
   };
   const signed = signature(method, url, headers, contentHash, options);
