@@ -53,7 +53,6 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
     stateDir: values.stateDir,
     workers: values.workers,
     durability: values.durability,
-    defaultChecksum: values.defaultChecksum === 'none' ? undefined : values.defaultChecksum,
     ...routing,
     redis:
       values['redis.url'] === undefined

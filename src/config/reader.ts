@@ -20,6 +20,8 @@ interface Found {
 
 export class Reader {
   readonly problems: Problem[] = [];
+  /** Settings, by their place in the file, that were given but could not be read. */
+  readonly #faulty = new Set<string>();
   readonly #env: Environment;
   readonly #cwd: string;
   #file:
@@ -93,11 +95,18 @@ export class Reader {
   ): Values<T> {
     const values: Record<string, unknown> = {};
     for (const [key, setting] of Object.entries(table)) {
+      const before = this.problems.length;
       const fromEnv = options.environment ? this.#fromEnvironment(environmentName(key), setting) : undefined;
       const found = fromEnv ?? this.#fromFile(key, setting, mapping, path) ?? this.#fromDefault(key, setting);
       values[key] = found === undefined ? undefined : this.#parse(found, setting);
+      if (this.problems.length > before) this.#faulty.add([...path, key].join('.'));
     }
     return values as Values<T>;
+  }
+
+  /** Whether a setting was given but could not be read: then it is not missing, whatever its value says. */
+  isFaulty(...settings: readonly string[]): boolean {
+    return settings.some((setting) => this.#faulty.has(setting));
   }
 
   #fromDefault(key: string, setting: Setting<unknown>): Found | undefined {

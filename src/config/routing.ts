@@ -30,7 +30,7 @@ export function readCredentials(
       );
     } else credentials.push({ accessKeyId, secretAccessKey });
   };
-  add(top, '');
+  if (!reader.isFaulty('accessKeyId', 'secretAccessKey')) add(top, '');
   if (list === undefined || list === null) return credentials;
   if (!Array.isArray(list)) {
     reader.report(
@@ -43,11 +43,9 @@ export function readCredentials(
   for (const [index, entry] of list.entries()) {
     const path = ['credentials', String(index)];
     const place = `${reader.place(['credentials'])}[${index}]`;
-    const before = reader.problems.length;
     reader.refuseUnknown(toMapping(entry), path, credentialSettings);
     const values = reader.read(credentialSettings, toMapping(entry), path, { environment: false });
-    // One problem for one fault: an unusable secret is not also a missing one.
-    if (reader.problems.length > before) continue;
+    if (reader.isFaulty(`${path.join('.')}.accessKeyId`, `${path.join('.')}.secretAccessKey`)) continue;
     if (values.accessKeyId === undefined && values.secretAccessKey === undefined)
       reader.report(place, 'holds no credential', 'give it accessKeyId and secretAccessKey');
     add(values, place);
@@ -162,6 +160,8 @@ function checkBackend(reader: Reader, backend: BackendConfig, place: string): vo
   if (backend.kind === 'gcs' && backend.keyFile !== undefined)
     requireReadable(reader, `${place}.keyFile`, backend.keyFile);
   if (backend.kind !== 'azure') return;
+  const section = backend.name === backend.kind ? backend.kind : `backends.${backend.name}`;
+  if (reader.isFaulty(...Object.keys(backendSettings.azure).map((key) => `${section}.${key}`))) return;
   const { connectionString, account, accountKey, sasToken, endpoint } = backend;
   const also = Object.entries({ account, accountKey, sasToken, endpoint }).find(
     ([, value]) => value !== undefined,

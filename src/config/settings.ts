@@ -133,11 +133,6 @@ export const settings = {
 
   accessKeyId: credentialSettings.accessKeyId,
   secretAccessKey: credentialSettings.secretAccessKey,
-  defaultChecksum: setting(
-    choice('CRC64NVME', 'CRC32', 'CRC32C', 'none'),
-    'CRC64NVME',
-    'Checksum that is computed and kept for objects whose writer named none. AWS does CRC64NVME.',
-  ),
   allowSseCOverHttp: setting(flag, 'false', 'Take customer-provided encryption keys over plain HTTP too.'),
 
   backend: setting(

@@ -66,8 +66,6 @@ export interface Config {
   /** Addresses and CIDR ranges whose `X-Forwarded-*` headers are believed. */
   readonly trustedProxies: readonly string[];
   readonly allowSseCOverHttp: boolean;
-  /** For objects whose writer named no checksum; undefined: none. */
-  readonly defaultChecksum: 'CRC64NVME' | 'CRC32' | 'CRC32C' | undefined;
   /** Empty: none configured, a pair is generated in `stateDir`. */
   readonly credentials: readonly Credential[];
   /** Absolute path. */

@@ -1,0 +1,73 @@
+/** `partway check-config`: what is configured, and what the services say to it. */
+import { buildBackends } from '../backends.ts';
+import type { Config } from '../config.ts';
+import { checkBackend } from '../storage.ts';
+import { describeBackend } from './banner.ts';
+
+const answerMs = 15_000;
+
+/** Prints a summary without secrets. @returns exit status: 1 when a service does not let us work */
+export async function checkConfig(config: Config, print: (text: string) => void): Promise<number> {
+  print(`${summary(config)}\n`);
+  const problems = await checkServices(config);
+  for (const problem of problems) print(`\n  ${problem}\n`);
+  print(problems.length === 0 ? '\nEverything answers.\n' : '\n');
+  return problems.length === 0 ? 0 : 1;
+}
+
+function summary(config: Config): string {
+  const keys = config.credentials.map(({ accessKeyId }) => accessKeyId).join(', ');
+  const rows: ReadonlyArray<readonly [string, string]> = [
+    ['file', config.file ?? 'none; environment and defaults only'],
+    ['listen', `${config.listen.host}:${config.listen.port}${config.tls === undefined ? '' : ' (TLS)'}`],
+    ['region', [config.region, ...config.acceptRegions].join(', ')],
+    ['keys', keys === '' ? `generated, in ${config.stateDir}` : keys],
+    ...config.backends.map((backend) => ['backend', describeBackend(backend)] as const),
+    ...config.buckets.map(({ pattern, backend }) => ['buckets', `${pattern} → ${backend}`] as const),
+    ['uploads', config.redis === undefined ? `embedded store in ${config.stateDir}` : 'Redis'],
+    ['processes', String(config.workers)],
+  ];
+  return rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`).join('\n');
+}
+
+/** What the backends and the upload store say, when it is not "fine". */
+export async function checkServices(config: Config): Promise<readonly string[]> {
+  const { backends } = await buildBackends(config);
+  const answers = await Promise.all([
+    ...backends.map((backend) => answer(backend.name, checkBackend(backend))),
+    ...(config.redis === undefined
+      ? []
+      : [answer('redis', checkRedis(config.redis, config.uploads.retentionMs))]),
+  ]);
+  await Promise.all(backends.map((backend) => backend.adapter.close()));
+  return answers.filter((text) => text !== undefined);
+}
+
+async function checkRedis(
+  redis: NonNullable<Config['redis']>,
+  retentionMs: number,
+): Promise<string | undefined> {
+  const { createRedisStore } = await import('../uploads/redis/index.ts');
+  const store = createRedisStore({ ...redis, retentionMs });
+  try {
+    await store.check();
+    return undefined;
+  } finally {
+    await store.close();
+  }
+}
+
+async function answer(name: string, check: Promise<string | undefined>): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`${name}: no answer within ${answerMs / 1000} s`), answerMs);
+  });
+  try {
+    return await Promise.race([check, late]);
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+    return `${name}: ${error instanceof Error ? error.message : String(error)}${cause}`;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Several serving processes on one port. The primary hands connections out in turn: with few connections, as a large
+ * upload has, each process gets its share. It restarts processes that end on their own.
+ */
+import cluster, { type Worker } from 'node:cluster';
+import type { AddressInfo } from 'node:net';
+import type { Config, Credential } from '../config.ts';
+import type { Logger } from '../log.ts';
+import { createProcessLog } from './process-log.ts';
+import { listenForStop } from './stop-signals.ts';
+import { type ServingProcess, startProblem, startServing } from './worker.ts';
+
+/** Primary → worker, once. */
+interface Assignment {
+  readonly config: Config;
+  readonly credentials: readonly Credential[];
+  /** Counts from 0; a restarted process has the number of the one it stands in for. */
+  readonly number: number;
+}
+/** Worker → primary: it cannot serve, and would not if it were started again. */
+interface Hopeless {
+  readonly hopeless: string;
+}
+
+const firstRestartMs = 100;
+const lastRestartMs = 30_000;
+/** Whoever served this long is not failing at the start. */
+const soundMs = 30_000;
+/** Beyond the time that workers have to drain. */
+const graceMs = 5_000;
+
+/** @param onListening called once, when all processes serve @returns exit status */
+export function serveCluster(
+  config: Config,
+  credentials: readonly Credential[],
+  log: Logger,
+  onListening: (address: AddressInfo) => void,
+): Promise<number> {
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  return new Promise((resolve) => {
+    const workers = new Map<number, Worker>();
+    const listening = new Set<number>();
+    const failures = new Map<number, number>();
+    const restarts = new Set<NodeJS.Timeout>();
+    let announced = false;
+    let stopping = false;
+    let status = 0;
+
+    const finishIfEnded = (): void => {
+      if (stopping && workers.size === 0) resolve(status);
+    };
+
+    const stop = (): void => {
+      if (stopping) return;
+      stopping = true;
+      for (const timer of restarts) clearTimeout(timer);
+      for (const worker of workers.values()) worker.process.kill('SIGTERM');
+      setTimeout(() => {
+        status = 1;
+        log.error('processes did not end in time and are killed', { processes: workers.size });
+        for (const worker of workers.values()) worker.process.kill('SIGKILL');
+      }, config.timeouts.drainMs + graceMs).unref();
+      finishIfEnded();
+    };
+
+    const restart = (number: number, lived: number, how: object): void => {
+      const failed = lived > soundMs ? 0 : (failures.get(number) ?? 0);
+      const inMs = Math.min(lastRestartMs, firstRestartMs * 2 ** failed);
+      failures.set(number, failed + 1);
+      log.error('a serving process ended; another one takes its place', { worker: number, ...how, inMs });
+      const timer = setTimeout(() => {
+        restarts.delete(timer);
+        fork(number);
+      }, inMs);
+      restarts.add(timer);
+    };
+
+    const fork = (number: number): void => {
+      const worker = cluster.fork();
+      const since = performance.now();
+      workers.set(number, worker);
+      worker.once('online', () => worker.send({ config, credentials, number } satisfies Assignment));
+      worker.on('message', ({ hopeless }: Partial<Hopeless>) => {
+        if (hopeless === undefined || announced) return;
+        process.stderr.write(`partway: ${hopeless}\n`);
+        status = 1;
+        stop();
+      });
+      worker.on('listening', ({ port }) => {
+        listening.add(number);
+        if (announced || listening.size < config.workers) return;
+        announced = true;
+        onListening({ address: config.listen.host, family: 'IPv4', port });
+      });
+      worker.once('exit', (code, signal) => {
+        workers.delete(number);
+        if (stopping) finishIfEnded();
+        else
+          restart(number, performance.now() - since, {
+            code: code ?? undefined,
+            signal: signal ?? undefined,
+          });
+      });
+    };
+
+    const signals = listenForStop((forced) => {
+      for (const worker of workers.values()) worker.process.kill('SIGKILL');
+      log.flushSync();
+      process.exit(forced);
+    });
+    void signals.first.then((signal) => {
+      log.info('stopping', { signal });
+      stop();
+    });
+    for (let number = 0; number < config.workers; number += 1) fork(number);
+  });
+}
+
+/** The whole life of a worker process. */
+export async function runWorker(): Promise<number> {
+  // Ctrl-C reaches the workers too. The primary decides: a second signal of its own is SIGKILL.
+  const stopped = listenForStop(() => {}).first;
+  const { config, credentials, number } = await new Promise<Assignment>((resolve) =>
+    process.once('message', resolve),
+  );
+  const log = createProcessLog(config, credentials).with({ worker: number });
+  let serving: ServingProcess;
+  try {
+    serving = await startServing(config, credentials, log, { janitor: number === 0 });
+  } catch (error) {
+    log.error('could not start', { error });
+    await log.flush();
+    const problem = startProblem(error, config);
+    await new Promise((resolve) => process.send?.({ hopeless: problem } satisfies Hopeless, resolve));
+    return 1;
+  }
+  await stopped;
+  await serving.stop();
+  await log.flush();
+  return 0;
+}

@@ -1,0 +1,71 @@
+/** The commands. Returns the exit status; only `src/main.ts` touches the process. */
+import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { type Arguments, helpText, parseArguments, UsageError } from './arguments.ts';
+import { version } from './version.ts';
+
+export interface Surroundings {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Whether a person reads standard error. */
+  readonly terminal: boolean;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** @returns 0 fine, 1 failed, 2 wrong usage or configuration */
+export async function main(around: Surroundings): Promise<number> {
+  try {
+    return await run(parseArguments(around.argv), around);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      around.err(`partway: ${error.message}\nTry 'partway --help'.\n`);
+      return 2;
+    }
+    if (error instanceof ConfigError) {
+      const count = error.problems.length;
+      around.err(
+        `partway: ${count === 1 ? 'a problem' : `${count} problems`} in the configuration\n\n${error.message}\n`,
+      );
+      return 2;
+    }
+    throw error;
+  }
+}
+
+async function run({ command, config: file }: Arguments, around: Surroundings): Promise<number> {
+  const load = (): Config => loadConfig({ ...around, file });
+  switch (command) {
+    case 'help':
+      around.out(helpText());
+      return 0;
+    case 'version':
+      around.out(`${version()}\n`);
+      return 0;
+    case 'credentials':
+      return await printCredentials(load(), around.out);
+    case 'check-config': {
+      const { checkConfig } = await import('./check-config.ts');
+      return await checkConfig(load(), around.out);
+    }
+    case 'serve': {
+      const { serve } = await import('./serve.ts');
+      return await serve(load());
+    }
+  }
+}
+
+/** The pair that `serve` uses when none is configured. */
+async function printCredentials(config: Config, out: (text: string) => void): Promise<number> {
+  const { generatedCredential } = await import('../config/generated.ts');
+  const { credentialCommands } = await import('./banner.ts');
+  const [configured] = config.credentials;
+  if (configured !== undefined) {
+    throw new UsageError(
+      `credentials are configured (${configured.accessKeyId} …); this command shows generated ones`,
+    );
+  }
+  const { credential } = generatedCredential(config.stateDir);
+  out(`${credentialCommands(credential, config.region).join('\n')}\n`);
+  return 0;
+}

@@ -1,0 +1,27 @@
+import type { BackendConfig, Config, Credential } from '../config.ts';
+import { createLogger, type Logger } from '../log.ts';
+
+/** The log of a serving process. Configured secrets never show in it, wherever they turn up. */
+export function createProcessLog(config: Config, credentials: readonly Credential[]): Logger {
+  const log = createLogger({
+    ...config.log,
+    color: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
+    secrets: [
+      ...credentials.map((credential) => credential.secretAccessKey),
+      ...config.backends.flatMap(backendSecrets),
+    ],
+  });
+  process.on('uncaughtException', (error) => {
+    log.error('uncaught failure, the process ends', { error });
+    log.flushSync();
+    process.exit(1);
+  });
+  return log;
+}
+
+function backendSecrets(backend: BackendConfig): readonly string[] {
+  if (backend.kind !== 'azure') return [];
+  return [backend.connectionString, backend.accountKey, backend.sasToken].filter(
+    (secret) => secret !== undefined,
+  );
+}

@@ -1,0 +1,68 @@
+/** `partway serve` */
+import type { AddressInfo } from 'node:net';
+import { generatedCredential } from '../config/generated.ts';
+import type { Config, Credential } from '../config.ts';
+import type { Logger } from '../log.ts';
+import { banner, endpoint } from './banner.ts';
+import { createProcessLog } from './process-log.ts';
+import { listenForStop } from './stop-signals.ts';
+import { version } from './version.ts';
+
+/** Serves until it is told to stop. @returns exit status */
+export async function serve(config: Config): Promise<number> {
+  const generated = config.credentials.length === 0 ? generatedCredential(config.stateDir) : undefined;
+  const credentials = generated === undefined ? config.credentials : [generated.credential];
+  const log = createProcessLog(config, credentials);
+  const announce = (address: AddressInfo): void => {
+    process.stdout.write(banner(version(), config, address, generated));
+    log.info('listening', {
+      version: version(),
+      endpoint: endpoint(config, address),
+      workers: config.workers,
+      pid: process.pid,
+      ...(generated && { credentials: generated.file }),
+    });
+  };
+  const status = await (config.workers === 1 ? serveAlone : serveInCluster)(
+    config,
+    credentials,
+    log,
+    announce,
+  );
+  if (status === 0) log.info('stopped');
+  await log.flush();
+  return status;
+}
+
+type Serve = (
+  config: Config,
+  credentials: readonly Credential[],
+  log: Logger,
+  announce: (address: AddressInfo) => void,
+) => Promise<number>;
+
+const serveAlone: Serve = async (config, credentials, log, announce) => {
+  const signals = listenForStop((status) => {
+    log.flushSync();
+    process.exit(status);
+  });
+  const { startProblem, startServing } = await import('./worker.ts');
+  let serving: Awaited<ReturnType<typeof startServing>>;
+  try {
+    serving = await startServing(config, credentials, log, { janitor: true });
+  } catch (error) {
+    log.error('could not start', { error });
+    await log.flush();
+    process.stderr.write(`partway: ${startProblem(error, config)}\n`);
+    return 1;
+  }
+  announce(serving.address);
+  log.info('stopping', { signal: await signals.first });
+  await serving.stop();
+  return 0;
+};
+
+const serveInCluster: Serve = async (config, credentials, log, announce) => {
+  const { serveCluster } = await import('./cluster.ts');
+  return await serveCluster(config, credentials, log, announce);
+};
