@@ -1,7 +1,6 @@
 /** Requests with every byte of the head in our hands, signed by the AWS SDK's own signer. */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { type IncomingMessage, request } from 'node:http';
-import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { credentials } from './gateway.ts';
 
@@ -60,6 +59,24 @@ export async function send(endpoint: string, call: RawRequest): Promise<RawAnswe
   });
   outgoing.end(body);
   return readAnswer(await answered);
+}
+
+/** What the signer wants of a hash. */
+class Sha256 {
+  #hash: Hash | Hmac;
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash =
+      secret === undefined ? createHash('sha256') : createHmac('sha256', Buffer.from(secret as Uint8Array));
+  }
+
+  update(data: Uint8Array): void {
+    this.#hash.update(data);
+  }
+
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest();
+  }
 }
 
 async function sign(

@@ -1,0 +1,3 @@
+import { uploadPathSuite } from './suite.ts';
+
+uploadPathSuite('a local directory with the embedded store', {});

@@ -1,0 +1,59 @@
+/**
+ * The upload path as S3 clients see it, run over every backend, both stores, one worker and several. What is asserted is what
+ * AWS answers; no gap is allowed here.
+ */
+import { randomBytes } from 'node:crypto';
+import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { type GatewayOptions, type RunningGateway, startGateway } from '../kit/gateway.ts';
+import { completionTests } from './completion.ts';
+import { conditionTests } from './conditions.ts';
+import { copyTests } from './copies.ts';
+import { isolationTests } from './isolation.ts';
+import { listingTests } from './listings.ts';
+import { partTests } from './parts.ts';
+import { readTests } from './reads.ts';
+
+export interface Subject {
+  readonly client: S3Client;
+  readonly endpoint: string;
+  /** A fresh, empty bucket. */
+  bucket(): Promise<string>;
+}
+
+export function uploadPathSuite(name: string, options: GatewayOptions): void {
+  describe(`the upload path on ${name}`, () => {
+    let gateway: RunningGateway | undefined;
+    const running = (): RunningGateway => {
+      if (gateway === undefined) throw new Error('the gateway runs only while tests do');
+      return gateway;
+    };
+    beforeAll(async () => {
+      gateway = await startGateway(options);
+    });
+    afterAll(async () => {
+      await gateway?.stop();
+    });
+
+    const subject: Subject = {
+      get client() {
+        return running().client;
+      },
+      get endpoint() {
+        return running().endpoint;
+      },
+      async bucket() {
+        const bucket = `bucket-${randomBytes(6).toString('hex')}`;
+        await running().client.send(new CreateBucketCommand({ Bucket: bucket }));
+        return bucket;
+      },
+    };
+    partTests(subject);
+    completionTests(subject);
+    conditionTests(subject);
+    isolationTests(subject);
+    copyTests(subject);
+    listingTests(subject);
+    readTests(subject);
+  });
+}
