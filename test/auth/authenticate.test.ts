@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { createAuthenticator } from '../../src/auth/authenticate.ts';
 import { type Credential, credentialSource, Secret } from '../../src/auth/credentials.ts';
+import { hoistedHeaders } from '../../src/auth/query-auth.ts';
 import { S3Error } from '../../src/s3/errors.ts';
 import {
   emptyHash,
@@ -411,7 +412,14 @@ describe('a presigned URL', () => {
     expect(authenticate(request)).toMatchObject({ hoisted: new Map() });
   });
 
+  test('joins a parameter that is there twice, as headers are joined', () => {
+    const request = presignedRequest({ query: { 'X-Amz-Meta-A': '1', 'x-amz-meta-a': '2' } });
+    expect(authenticate(request)).toMatchObject({ hoisted: new Map([['x-amz-meta-a', '1,2']]) });
+  });
+
   test('is the only request whose parameters act as headers', () => {
+    const anonymous = incoming('PUT', '/bucket/key?x-amz-copy-source=a', { host: 'h' });
+    expect(hoistedHeaders(anonymous.target.query, anonymous.headers).size).toBe(0);
     const request = signedRequest({ url: '/bucket/key?x-amz-acl=public-read' });
     expect(authenticate(request)).toMatchObject({ hoisted: new Map() });
   });

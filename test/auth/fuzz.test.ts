@@ -121,25 +121,25 @@ test('any query', () => {
 
 test('a presigned URL with any one character changed', () => {
   const { url, headers } = presignedRequest({ query: { 'x-amz-meta-a': 'b' } });
-  const original = JSON.stringify([...incoming('GET', url, headers).target.query].sort());
-  fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: url.length - 1 }),
-      fc.integer({ min: 0x21, max: 0x7e }),
-      (at, code) => {
-        const changed = url.slice(0, at) + String.fromCharCode(code) + url.slice(at + 1);
-        refusedWithS3Error(() => {
-          const request = incoming('GET', changed, headers);
-          const result = exampleAuthenticator(request);
-          // `%2f` for `%2F` is the same request.
-          const same =
-            JSON.stringify([...request.target.query].sort()) === original &&
-            request.target.path === '/bucket/key';
-          const sameButCase = changed.toLowerCase() === url.toLowerCase() && same;
-          return sameButCase ? { kind: 'anonymous' } : result;
-        });
-      },
-    ),
-    { numRuns: 2000 },
-  );
+  /** What is signed, and the signature: `%2f` for `%2F`, or `x-amz-signature` for its name, are the same request. */
+  const meaning = (text: string): string => {
+    const { path, query } = incoming('GET', text, headers).target;
+    const pairs = [...query].map(([name, one]) => [
+      /^x-amz-signature$/i.test(name) ? 'signature' : name,
+      one,
+    ]);
+    return JSON.stringify([path, pairs.sort()]);
+  };
+  const original = meaning(url);
+  for (let at = 1; at < url.length; at++) {
+    const character = url.charAt(at);
+    const swapped = character === character.toUpperCase() ? character.toLowerCase() : character.toUpperCase();
+    for (const other of [swapped, 'a', '0', '&', '=', '%', '+', '/']) {
+      const changed = url.slice(0, at) + other + url.slice(at + 1);
+      refusedWithS3Error(() => {
+        const result = exampleAuthenticator(incoming('GET', changed, headers));
+        return meaning(changed) === original ? { kind: 'anonymous' } : result;
+      });
+    }
+  }
 });
