@@ -19,17 +19,10 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import type { TestProject } from 'vitest/node';
-import type { Service } from '../setup/service.ts';
 import { makeData } from './kit/data.ts';
+import { type GatewayService, type ServiceName, startService } from './kit/services.ts';
 import { listingKeys } from './kit/suite.ts';
-import {
-  type Backend,
-  externalTarget,
-  type RunningTarget,
-  startPartway,
-  startService,
-  type Target,
-} from './kit/target.ts';
+import { type Backend, externalTarget, type RunningTarget, startPartway, type Target } from './kit/target.ts';
 
 const backends: readonly Backend[] = ['local', 'azure', 'gcs'];
 const listing = { bucket: `listing-${randomBytes(4).toString('hex')}`, count: 2500 };
@@ -46,8 +39,15 @@ function wantedBackends(): Backend[] {
   });
 }
 
+function wantedStore(): 'embedded' | 'redis' {
+  const store = process.env['PARTWAY_CLIENTS_STORE'] ?? 'embedded';
+  if (store !== 'embedded' && store !== 'redis')
+    throw new Error(`PARTWAY_CLIENTS_STORE: ${store} is neither embedded nor redis`);
+  return store;
+}
+
 /** Services of the test set-up under their own names; one that is missing is said loudly, and fails under CI=true. */
-async function serve(name: string, services: Map<string, Service>): Promise<boolean> {
+async function serve(name: ServiceName, services: Map<string, GatewayService>): Promise<boolean> {
   const service = await startService(name);
   if ('unavailable' in service) {
     const line = `no client tests on ${name}: ${service.unavailable}`;
@@ -101,7 +101,7 @@ async function removeListing(target: Target): Promise<void> {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const work = await mkdtemp(path.join(tmpdir(), 'partway-clients-'));
-  const services = new Map<string, Service>();
+  const services = new Map<string, GatewayService>();
   const gateways: RunningTarget[] = [];
   const external = externalTarget();
   const teardown = async (): Promise<void> => {
@@ -112,31 +112,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (complaints.length > 0) throw new Error(complaints.join('\n'));
   };
   try {
-    const targets: Record<string, Target> = {};
-    if (external === undefined) {
-      const store = process.env['PARTWAY_CLIENTS_STORE'] ?? 'embedded';
-      if (store !== 'embedded' && !(await serve(store, services)))
-        throw new Error(`the ${store} store is needed`);
-      for (const backend of wantedBackends()) {
-        if (backend !== 'local' && !(await serve(backend, services))) continue;
-        const settings = gatewaySettings(services.get(store), services.get(backend));
-        const gateway = await startPartway(backend, settings, path.join(work, `gateway-${backend}`));
-        gateways.push(gateway);
-        targets[backend] = gateway;
-      }
-    } else {
-      targets[external.name] = external;
-    }
-    const [data] = await Promise.all([
-      makeData(path.join(work, 'data')),
-      ...Object.values(targets).map(fillListing),
-    ]);
+    if (external === undefined) await startGateways(work, services, gateways);
+    const targets = external === undefined ? gateways.map(plain) : [external];
+    const [data] = await Promise.all([makeData(path.join(work, 'data')), ...targets.map(fillListing)]);
     project.provide('data', data);
-    // A running gateway has a method, which cannot cross to the test processes.
-    project.provide(
-      'targets',
-      Object.fromEntries(Object.entries(targets).map(([name, target]) => [name, plain(target)])),
-    );
+    project.provide('targets', Object.fromEntries(targets.map((target) => [target.name, target])));
     project.provide('listing', listing);
   } catch (error) {
     await teardown();
@@ -145,16 +125,30 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return teardown;
 }
 
+async function startGateways(
+  work: string,
+  services: Map<string, GatewayService>,
+  gateways: RunningTarget[],
+): Promise<void> {
+  const store = wantedStore();
+  if (store === 'redis' && !(await serve(store, services))) throw new Error('the redis store was asked for');
+  for (const backend of wantedBackends()) {
+    if (backend !== 'local' && !(await serve(backend, services))) continue;
+    const settings = gatewaySettings(services.get(store), services.get(backend));
+    gateways.push(await startPartway(backend, settings, path.join(work, `gateway-${backend}`)));
+  }
+}
+
+/** Without its method, which cannot cross to the test processes. */
 function plain({ name, endpoint, region, accessKeyId, secretAccessKey }: Target): Target {
   return { name, endpoint, region, accessKeyId, secretAccessKey };
 }
 
 /** What the gateway is told about the services it uses. */
-function gatewaySettings(store: Service | undefined, backend: Service | undefined): Record<string, string> {
+function gatewaySettings(...services: readonly (GatewayService | undefined)[]): Record<string, string> {
   const workers = process.env['PARTWAY_CLIENTS_WORKERS'];
-  return {
-    ...(workers === undefined ? {} : { PARTWAY_WORKERS: workers }),
-    ...store?.env,
-    ...backend?.env,
-  };
+  return Object.assign(
+    workers === undefined ? {} : { PARTWAY_WORKERS: workers },
+    ...services.map((service) => service?.settings),
+  );
 }

@@ -6,7 +6,6 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Service, Unavailable } from '../../setup/service.ts';
 import { bareEnvironment } from './run.ts';
 
 export type Backend = 'local' | 'azure' | 'gcs';
@@ -114,19 +113,5 @@ async function end(child: ChildProcess): Promise<number | string | null> {
     return await exit;
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** Starts a service of the test set-up; one that can't be had says why. */
-export async function startService(name: string): Promise<Service | Unavailable> {
-  switch (name) {
-    case 'azure':
-      return (await import('../../setup/azurite.ts')).start();
-    case 'gcs':
-      return (await import('../../setup/gcs.ts')).start();
-    case 'redis':
-      return (await import('../../setup/redis.ts')).start();
-    default:
-      throw new Error(`no service is called ${name}`);
   }
 }
