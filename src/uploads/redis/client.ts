@@ -1,0 +1,77 @@
+/** An ioredis client for a target: fails promptly, reconnects by itself, and repeats nothing on its own account. */
+import type { ConnectionOptions } from 'node:tls';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { RedisTarget } from './url.ts';
+
+export type RedisClient = Redis | Cluster;
+
+export interface ClientOptions {
+  /** For one command, and for each step of connecting; milliseconds. */
+  readonly timeoutMs: number;
+  readonly tls: ConnectionOptions | undefined;
+}
+
+const longestPauseMs = 1_000;
+
+/** Starts to connect at once. */
+export function createClient(target: RedisTarget, { timeoutMs, tls }: ClientOptions): RedisClient {
+  const common = {
+    ...(target.username !== undefined && { username: target.username }),
+    ...(target.password !== undefined && { password: target.password }),
+    ...(target.tls && { tls: tls ?? {} }),
+    connectionName: 'partway',
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    // A peer that vanished without a word is noticed by the first command that it does not answer.
+    socketTimeout: timeoutMs,
+    keepAlive: 10_000,
+    maxLoadingRetryTime: 500,
+    // Commands under way when the connection breaks are rejected at once. Whether to send them again is decided in connection.ts.
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    // After a failover the address leads to another server, or the server is a replica now.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  } satisfies RedisOptions;
+  switch (target.kind) {
+    case 'server':
+      return new Redis({
+        ...common,
+        host: target.address.host,
+        port: target.address.port,
+        db: target.db,
+        enableOfflineQueue: false,
+        retryStrategy: pause,
+      });
+    case 'sentinel':
+      return new Redis({
+        ...common,
+        sentinels: [...target.sentinels],
+        name: target.name,
+        db: target.db,
+        ...(target.sentinelUsername !== undefined && { sentinelUsername: target.sentinelUsername }),
+        ...(target.sentinelPassword !== undefined && { sentinelPassword: target.sentinelPassword }),
+        ...(target.tls && { enableTLSForSentinelMode: true, sentinelTLS: tls ?? {} }),
+        sentinelCommandTimeout: timeoutMs,
+        sentinelRetryStrategy: pause,
+        failoverDetector: true,
+        enableOfflineQueue: false,
+        retryStrategy: pause,
+      });
+    case 'cluster':
+      return new Cluster([...target.nodes], {
+        enableOfflineQueue: false,
+        clusterRetryStrategy: pause,
+        clusterNodeRetryStrategy: pause,
+        slotsRefreshTimeout: timeoutMs,
+        slotsRefreshInterval: 5_000,
+        // A certificate names hosts: they must not be turned into addresses before the handshake.
+        ...(target.tls && { dnsLookup: (address, callback) => callback(null, address) }),
+        redisOptions: common,
+      });
+  }
+}
+
+/** Doubling from 50 ms, with jitter, so that replicas do not come back all at once. */
+function pause(attempt: number): number {
+  return Math.min(longestPauseMs, 25 * 2 ** Math.min(attempt, 10)) * (0.75 + Math.random() / 2);
+}
