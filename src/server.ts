@@ -69,7 +69,8 @@ export function createServer(options: ServerOptions): GatewayServer {
     hostname: 'localhost',
     errorHandler: (error) => {
       const bad = error instanceof Error && error.name === 'RequestError';
-      if (!bad) log.error('the application failed', { error });
+      if (isAbort(error)) log.debug('the client went away', { error });
+      else if (!bad) log.error('the application failed', { error });
       const { status, headers, body } = refusalAnswer(bad ? refusals.badTarget : refusals.internal);
       return new Response(body, { status, headers });
     },
@@ -179,6 +180,13 @@ export function createServer(options: ServerOptions): GatewayServer {
       return cut;
     },
   };
+}
+
+/** Node's error on a request whose connection ended. */
+function isAbort(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && error.code === 'ECONNRESET' && error.message === 'aborted'
+  );
 }
 
 /** What a client is told of bytes that are no request; `undefined` when there is nobody to tell. */

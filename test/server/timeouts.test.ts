@@ -1,0 +1,157 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import type { App } from '../../src/server/env.ts';
+import { echo, logLines, raw, start } from './kit.ts';
+
+const host = 'Host: x\r\n';
+const timeouts = { headersMs: 400, idleMs: 300, keepAliveMs: 200 };
+/** Well beyond every timeout above. */
+const longMs = 1200;
+
+describe('a silent peer', () => {
+  test('that sends nothing is cut', async () => {
+    await using running = await start(echo, { timeouts });
+    using client = raw(running.port);
+    expect(await client.closed()).toBe('');
+  });
+
+  test('in the middle of the body is told so, and the application sees it fail', async () => {
+    const failures: unknown[] = [];
+    const app: App = {
+      async fetch(request, env) {
+        try {
+          return await echo.fetch(request, env);
+        } catch (error) {
+          failures.push(error);
+          return new Response('cut', { status: 400 });
+        }
+      },
+    };
+    await using running = await start(app, { timeouts });
+    using client = raw(running.port);
+    client.send(`PUT /a HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\n01234`);
+    const answer = await client.closed();
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('<Code>RequestTimeout</Code>');
+    await expect.poll(() => failures).toHaveLength(1);
+  });
+
+  test('that takes nothing of the answer is cut', async () => {
+    let cancelled = 0;
+    const app: App = {
+      fetch: () =>
+        new Response(
+          new ReadableStream(
+            {
+              pull: (controller) => controller.enqueue(new Uint8Array(1_000_000)),
+              cancel() {
+                cancelled += 1;
+              },
+            },
+            { highWaterMark: 0 },
+          ),
+        ),
+    };
+    await using running = await start(app, { timeouts });
+    using client = raw(running.port);
+    client.socket.pause();
+    client.send(`GET /a HTTP/1.1\r\n${host}\r\n`);
+    await expect.poll(() => cancelled, { timeout: 10_000 }).toBe(1);
+  });
+
+  test('between two requests is closed', async () => {
+    await using running = await start(echo, { timeouts: { ...timeouts, idleMs: 60_000 } });
+    using client = raw(running.port);
+    client.send(`GET /a HTTP/1.1\r\n${host}\r\n`);
+    expect(await client.closed()).toContain('GET /a 0');
+  });
+});
+
+test('headers that trickle in are cut', async () => {
+  await using running = await start(echo, { timeouts });
+  using client = raw(running.port);
+  client.send('GET /a HTTP/1.1\r\n');
+  const trickle = setInterval(() => client.send('X-A: b\r\n'), 50);
+  const answer = await client.closed();
+  clearInterval(trickle);
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+  expect(answer).toContain('<Code>RequestTimeout</Code>');
+});
+
+describe('a slow but living peer', () => {
+  test('is not cut while it sends', async () => {
+    await using running = await start(echo, { timeouts });
+    using client = raw(running.port);
+    const bytes = Math.ceil(longMs / 50);
+    client.send(`PUT /a HTTP/1.1\r\n${host}Content-Length: ${bytes}\r\n\r\n`);
+    for (let sent = 0; sent < bytes; sent += 1) {
+      await sleep(50);
+      client.send('x');
+    }
+    await client.until(`PUT /a ${bytes}`);
+  });
+
+  test('is not cut while it reads', async () => {
+    const size = 30_000_000;
+    const app: App = { fetch: () => new Response(new Uint8Array(size)) };
+    await using running = await start(app, { timeouts });
+    using client = raw(running.port);
+    let received = 0;
+    client.socket.removeAllListeners('data');
+    client.socket.on('data', (data: Buffer) => {
+      received += data.length;
+      client.socket.pause();
+      setTimeout(() => client.socket.resume(), 2);
+    });
+    client.send(`GET /a HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+    await client.closed();
+    expect(received).toBeGreaterThan(size);
+  });
+});
+
+describe('when it is us who are slow', () => {
+  test('a client that has sent everything is waited for', async () => {
+    const app: App = {
+      async fetch(request, env) {
+        const answer = await echo.fetch(request, env);
+        await sleep(longMs);
+        return answer;
+      },
+    };
+    await using running = await start(app, { timeouts });
+    using client = raw(running.port);
+    client.send(`PUT /a HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`);
+    await client.until('PUT /a 3');
+  });
+
+  test('a client that waits for 100 Continue is waited for', async () => {
+    const app: App = {
+      async fetch(request, env) {
+        await sleep(longMs);
+        return await echo.fetch(request, env);
+      },
+    };
+    await using running = await start(app, { timeouts });
+    using client = raw(running.port);
+    client.send(`PUT /a HTTP/1.1\r\n${host}Expect: 100-continue\r\nContent-Length: 3\r\n\r\n`);
+    await client.until('100 Continue');
+    client.send('abc');
+    await client.until('PUT /a 3');
+  });
+
+  test('a client whose bytes we do not take yet is waited for', async () => {
+    const size = 20_000_000;
+    const app: App = {
+      async fetch(request, env) {
+        await sleep(longMs);
+        return await echo.fetch(request, env);
+      },
+    };
+    await using running = await start(app, { timeouts });
+    using client = raw(running.port);
+    client.send(`PUT /a HTTP/1.1\r\n${host}Content-Length: ${size}\r\n\r\n`);
+    client.socket.write(Buffer.alloc(size));
+    await client.until(`PUT /a ${size}`);
+    expect(logLines(running.log).filter(({ aborted }) => aborted)).toEqual([]);
+  });
+});
