@@ -15,6 +15,7 @@ import type {
   StoredPart,
   UploadState,
 } from '../../../adapters/types.ts';
+import { compareKeys } from './model.ts';
 
 export interface ContractSubject {
   /** A further adapter over one and the same backend, as a second replica would have it. */
@@ -244,7 +245,11 @@ export async function listAll(
     expect(page.entries).toHaveLength(call.limit);
     const last = page.entries.at(-1);
     if (last === undefined) throw new Error('a truncated page holds nothing');
-    startAfter = last.kind === 'object' ? last.info.key : last.prefix;
+    const next = last.kind === 'object' ? last.info.key : last.prefix;
+    if (startAfter !== undefined && compareKeys(next, startAfter) <= 0) {
+      throw new Error(`the page after ${JSON.stringify(startAfter)} ends with ${JSON.stringify(next)}`);
+    }
+    startAfter = next;
   }
 }
 

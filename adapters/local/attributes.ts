@@ -1,0 +1,141 @@
+/**
+ * What objects say about themselves: one small file per object, named after the key and the very state of the data file that
+ * it belongs to (size and time of modification to the nanosecond), and durable before that state becomes visible. So data and
+ * attributes appear in one rename, and a file that another program replaced or changed has none.
+ *
+ * The inode counts too, in a way that a copy of the whole tree (a restored backup, a move to another disk) survives: the file
+ * holds the data's inode and its own, and the former must agree only where the latter still does.
+ */
+import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
+import { AdapterError } from '../errors.ts';
+import type { ObjectAttributes } from '../types.ts';
+import { type PackedAttributes, pack, unpack } from './codec.ts';
+import { orMissing } from './errors.ts';
+import type { Files } from './files.ts';
+import type { Layout } from './layout.ts';
+import { Lru } from './lru.ts';
+import { type FileState, versionOf } from './state.ts';
+
+interface Record {
+  readonly format: 1;
+  readonly key: string;
+  readonly dataInode: string;
+  readonly ownInode: string;
+  readonly attributes: PackedAttributes;
+}
+
+/** Characters of JSON kept in memory, over all objects. */
+const cacheLimit = 16 * 1024 * 1024;
+
+export class AttributeStore {
+  readonly #layout: Layout;
+  readonly #files: Files;
+  readonly #cache = new Lru<ObjectAttributes>(cacheLimit);
+
+  constructor(layout: Layout, files: Files) {
+    this.#layout = layout;
+    this.#files = files;
+  }
+
+  path(bucket: string, key: string, state: FileState): string {
+    const name = createHash('sha256').update(key).digest('hex');
+    const when = `${state.size.toString(36)}.${state.mtimeNs.toString(36)}`;
+    return `${this.#layout.attributes(bucket)}/${name.slice(0, 2)}/${name.slice(2, 34)}.${when}`;
+  }
+
+  /**
+   * Stores the attributes of a state that is not visible yet. `false` when another state of this key has the same size and
+   * time: give the file another time and ask again.
+   */
+  async write(bucket: string, key: string, state: FileState, attributes: ObjectAttributes): Promise<boolean> {
+    const path = this.path(bucket, key, state);
+    const handle = await this.#files.create(path).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
+      throw error;
+    });
+    if (handle === undefined) return false;
+    try {
+      const record: Record = {
+        format: 1,
+        key,
+        dataInode: String(state.inode),
+        ownInode: String((await handle.stat({ bigint: true })).ino),
+        attributes: pack(attributes),
+      };
+      const text = JSON.stringify(record);
+      await handle.writeFile(text);
+      await Promise.all([this.#files.sync(handle), this.#files.syncPath(dirname(path), this.#layout.root)]);
+      this.#cache.set(cacheKey(bucket, key, state), attributes, text.length);
+      return true;
+    } catch (error) {
+      await this.#files.discard(path);
+      throw error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** `undefined` for a state that another program wrote, and for one that has just been replaced. `Corrupt` when they cannot be read. */
+  async read(bucket: string, key: string, state: FileState): Promise<ObjectAttributes | undefined> {
+    const cached = this.#cache.get(cacheKey(bucket, key, state));
+    if (cached !== undefined) return cached;
+    const found = await this.readFile(this.path(bucket, key, state));
+    if (found === undefined || found.record.key !== key) return undefined;
+    const { record, inode, length } = found;
+    if (record.ownInode === inode && record.dataInode !== String(state.inode)) return undefined;
+    const attributes = unpack(record.attributes);
+    this.#cache.set(cacheKey(bucket, key, state), attributes, length);
+    return attributes;
+  }
+
+  async readFile(
+    path: string,
+  ): Promise<{ readonly record: Record; readonly inode: string; readonly length: number } | undefined> {
+    const handle = await orMissing(this.#files.layer.open(path, 'r'));
+    if (handle === undefined) return undefined;
+    try {
+      const [stats, text] = await Promise.all([handle.stat({ bigint: true }), handle.readFile('utf8')]);
+      return { record: parse(path, text), inode: String(stats.ino), length: text.length };
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** What {@link read} is to say of this state from now on: it was found to have none. */
+  remember(bucket: string, key: string, state: FileState, attributes: ObjectAttributes): void {
+    this.#cache.set(cacheKey(bucket, key, state), attributes, 200);
+  }
+
+  /** Gives the attributes of one state to another, in place of what that has. */
+  async move(bucket: string, key: string, from: FileState, to: FileState): Promise<void> {
+    await this.#files.layer.rename(this.path(bucket, key, from), this.path(bucket, key, to));
+    this.#cache.delete(cacheKey(bucket, key, to));
+  }
+
+  /** Frees those of a state that is no longer to be had. */
+  async discard(bucket: string, key: string, state: FileState): Promise<void> {
+    this.#cache.delete(cacheKey(bucket, key, state));
+    await this.#files.discard(this.path(bucket, key, state));
+  }
+}
+
+/** Attributes for a file that another program wrote. The `-` keeps clients from taking the ETag for an MD5. */
+export function derivedAttributes(state: FileState): ObjectAttributes {
+  const digest = createHash('sha256').update(versionOf(state)).digest('hex');
+  return { etag: `${digest.slice(0, 32)}-1`, headers: {}, metadata: {} };
+}
+
+function cacheKey(bucket: string, key: string, state: FileState): string {
+  return `${bucket}/${versionOf(state)}/${key}`;
+}
+
+function parse(path: string, text: string): Record {
+  try {
+    const record = JSON.parse(text) as Partial<Record> | null;
+    if (record?.format === 1 && record.attributes !== undefined) return record as Record;
+    throw new Error('not the attributes of an object');
+  } catch (cause) {
+    throw new AdapterError('Corrupt', `${path} cannot be read; write the object again`, { cause });
+  }
+}

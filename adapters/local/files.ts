@@ -1,0 +1,160 @@
+/** The file system as this adapter uses it, and what it takes for a change to survive a power cut. */
+import { constants } from 'node:fs';
+import fs, { type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { codeOf, isMissing } from './errors.ts';
+import { Lru } from './lru.ts';
+
+/** Injectable, so that tests can fail or record any call. */
+export type FileLayer = Pick<
+  typeof fs,
+  | 'access'
+  | 'lstat'
+  | 'mkdir'
+  | 'open'
+  | 'opendir'
+  | 'readdir'
+  | 'readFile'
+  | 'readlink'
+  | 'realpath'
+  | 'rename'
+  | 'rm'
+  | 'rmdir'
+  | 'unlink'
+>;
+
+export const nodeFiles: FileLayer = fs;
+
+export class Files {
+  readonly layer: FileLayer;
+  readonly #durable: boolean;
+  /** What is known to have its name on disk. */
+  readonly #named = new Lru<true>(10_000);
+
+  constructor(layer: FileLayer, durable: boolean) {
+    this.layer = layer;
+    this.#durable = durable;
+  }
+
+  /** Opens a new file below a private directory, which is made when it is missing. */
+  async create(path: string): Promise<FileHandle> {
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+    try {
+      return await this.layer.open(path, flags);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      await this.makePrivate(dirname(path));
+      return this.layer.open(path, flags);
+    }
+  }
+
+  /** Makes a private directory and those above it. */
+  async makePrivate(path: string): Promise<void> {
+    const first = await this.layer.mkdir(path, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    for (let made = path; made.length >= first.length; made = dirname(made)) this.#named.delete(made);
+  }
+
+  /** Makes one directory. `false` when something has that name already. */
+  async makeDirectory(path: string): Promise<boolean> {
+    try {
+      await this.layer.mkdir(path);
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+    this.#named.delete(path);
+    return true;
+  }
+
+  /** Data and everything about the file. */
+  async sync(handle: FileHandle): Promise<void> {
+    if (this.#durable) await handle.sync();
+  }
+
+  /** Data, and of the rest only what is needed to read it (size, not times). */
+  async syncData(handle: FileHandle): Promise<void> {
+    if (this.#durable) await handle.datasync();
+  }
+
+  /** Makes the names in a directory durable; a directory that is gone has none. */
+  async syncDirectory(path: string): Promise<void> {
+    if (!this.#durable) return;
+    let handle: FileHandle;
+    try {
+      handle = await this.layer.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw error;
+    }
+    try {
+      await handle.sync();
+    } catch (error) {
+      // POSIX, fsync: EINVAL where the file system has no such thing for directories (some FUSE ones).
+      if (codeOf(error) !== 'EINVAL') throw error;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /**
+   * Makes a name in `directory` durable along with the names of the directories that lead to it from `base`, whoever
+   * made those: a file is not there after a power cut when its directory is not.
+   */
+  async syncPath(directory: string, base: string): Promise<void> {
+    if (!this.#durable) return;
+    const syncs = [this.syncDirectory(directory)];
+    const named: string[] = [];
+    for (let path = directory; path.length > base.length; path = dirname(path)) {
+      if (this.#named.get(path)) break;
+      named.push(path);
+      syncs.push(this.syncDirectory(dirname(path)));
+    }
+    await Promise.all(syncs);
+    for (const path of named) this.#named.set(path, true);
+  }
+
+  /** As {@link syncPath} for a file that is written again and again: the first time only. */
+  async syncFileName(path: string, base: string): Promise<void> {
+    if (!this.#durable || this.#named.get(path)) return;
+    await this.syncPath(dirname(path), base);
+    this.#named.set(path, true);
+  }
+
+  /**
+   * Removes `directory` and those above it, up to and without `base`, as long as they are empty. Resolves to the
+   * one that stayed. A writer that wanted to put a file there makes them again.
+   */
+  async prune(directory: string, base: string): Promise<string> {
+    let path = directory;
+    while (path.length > base.length) {
+      this.#named.delete(path);
+      try {
+        await this.layer.rmdir(path);
+      } catch (error) {
+        const code = codeOf(error);
+        // POSIX, rmdir: either of the two may be said of a directory that holds something.
+        if (code === 'ENOTEMPTY' || code === 'EEXIST') return path;
+        // Its directory is ours to write in or it is not; the object is gone all the same.
+        if (code === 'EACCES' || code === 'EPERM' || code === 'EBUSY') return path;
+        if (code !== 'ENOENT') throw error;
+      }
+      path = dirname(path);
+    }
+    return path;
+  }
+
+  /** Removes a file that may be gone already. */
+  async remove(path: string): Promise<void> {
+    try {
+      await this.layer.unlink(path);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  }
+
+  /** As {@link remove}, of something that nobody reads any more: a failure is only wasted space, which the sweep finds. */
+  async discard(path: string): Promise<void> {
+    await this.layer.unlink(path).catch(() => undefined);
+  }
+}

@@ -1,0 +1,194 @@
+/** Finds the file that holds an object. Symbolic links are never followed below the root, special files never opened. */
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { AdapterError } from '../errors.ts';
+import type { ObjectInfo } from '../types.ts';
+import { derivedAttributes } from './attributes.ts';
+import type { Context } from './context.ts';
+import { codeOf, isMissing, orMissing } from './errors.ts';
+import { checkKey } from './names.ts';
+import { type FileState, lastModifiedOf, stateOf, versionOf } from './state.ts';
+
+export interface Found {
+  readonly path: string;
+  readonly state: FileState;
+}
+
+/** Tells a bucket from one of the same name made after it was removed. */
+export interface BucketIdentity {
+  readonly inode: bigint;
+  readonly createdNs: bigint;
+}
+
+/** `undefined` when the bucket is missing. A link to a directory is no bucket. */
+export async function bucketIdentity(context: Context, bucket: string): Promise<BucketIdentity | undefined> {
+  const { layout, files } = context;
+  const stats = await orMissing(files.layer.lstat(layout.bucket(bucket), { bigint: true }));
+  return stats?.isDirectory() ? { inode: stats.ino, createdNs: stats.birthtimeNs } : undefined;
+}
+
+export function isSameBucket(now: BucketIdentity | undefined, before: BucketIdentity): boolean {
+  return now !== undefined && now.inode === before.inode && now.createdNs === before.createdNs;
+}
+
+export function noSuchBucket(bucket: string): AdapterError {
+  return new AdapterError('NoSuchBucket', `no bucket ${bucket}`);
+}
+
+export async function requireBucket(context: Context, bucket: string): Promise<BucketIdentity> {
+  const identity = await bucketIdentity(context, bucket);
+  if (identity === undefined) throw noSuchBucket(bucket);
+  return identity;
+}
+
+/** The state of a regular file that is reached without following any link. */
+export async function naturalState(context: Context, path: string): Promise<FileState | undefined> {
+  const { layer } = context.files;
+  const directory = dirname(path);
+  const [stats, real] = await Promise.all([
+    orMissing(layer.lstat(path, { bigint: true })),
+    orMissing(layer.realpath(directory)),
+  ]);
+  return stats?.isFile() && real === directory ? stateOf(stats) : undefined;
+}
+
+/** The state of a file in the private tree. */
+export async function oddState(context: Context, path: string): Promise<FileState | undefined> {
+  const stats = await orMissing(context.files.layer.lstat(path, { bigint: true }));
+  return stats?.isFile() ? stateOf(stats) : undefined;
+}
+
+/** Where a key's object lives now: its ordinary path first, then the private tree. */
+export async function find(context: Context, bucket: string, key: string): Promise<Found | undefined> {
+  const natural = context.layout.natural(bucket, key);
+  if (natural !== undefined) {
+    const state = await naturalState(context, natural);
+    if (state !== undefined) return { path: natural, state };
+  }
+  const path = context.layout.odd(bucket, key);
+  const state = await oddState(context, path);
+  return state && { path, state };
+}
+
+/** `NoSuchBucket` or `NoSuchObject`. */
+export async function missingObject(context: Context, bucket: string, key: string): Promise<AdapterError> {
+  if ((await bucketIdentity(context, bucket)) === undefined) return noSuchBucket(bucket);
+  return new AdapterError('NoSuchObject', `no object ${key} in bucket ${bucket}`);
+}
+
+/** How often a reader looks again when writers replace what it has just found. */
+const looks = 20;
+
+/** `undefined` when there is no such object. */
+export async function findInfo(
+  context: Context,
+  bucket: string,
+  key: string,
+): Promise<{ readonly found: Found; readonly info: ObjectInfo } | undefined> {
+  checkKey(key);
+  for (let look = 0; look < looks; look++) {
+    const found = await find(context, bucket, key);
+    if (found === undefined) return undefined;
+    const info = await describe(context, bucket, key, found.state, () => find(context, bucket, key));
+    if (info !== undefined) return { found, info };
+  }
+  throw new AdapterError('Unavailable', `${key} changes faster than it can be read`, { retryAfter: 1 });
+}
+
+/**
+ * What an object in this state says about itself; `undefined` when it has been replaced meanwhile (a writer removes
+ * the former attributes, which must not make it look like a file of another program).
+ */
+export async function describe(
+  context: Context,
+  bucket: string,
+  key: string,
+  state: FileState,
+  again: () => Promise<Found | undefined>,
+): Promise<ObjectInfo | undefined> {
+  const version = versionOf(state);
+  let attributes = await context.attributes.read(bucket, key, state);
+  if (attributes === undefined) {
+    const now = await again();
+    if (now === undefined || versionOf(now.state) !== version) return undefined;
+    attributes = derivedAttributes(state);
+    context.attributes.remember(bucket, key, state, attributes);
+  }
+  return { key, size: state.size, lastModified: lastModifiedOf(state), version, attributes };
+}
+
+/** As {@link findInfo}, with the file opened: what it holds can then be read whatever becomes of the name. */
+export async function openObject(
+  context: Context,
+  bucket: string,
+  key: string,
+): Promise<{ readonly handle: FileHandle; readonly found: Found; readonly info: ObjectInfo } | undefined> {
+  checkKey(key);
+  for (let look = 0; look < looks; look++) {
+    const opened = await open(context, bucket, key);
+    if (opened === undefined) return undefined;
+    try {
+      const { found } = opened;
+      const info = await describe(context, bucket, key, found.state, () => find(context, bucket, key));
+      if (info !== undefined) return { ...opened, info };
+    } catch (error) {
+      await opened.handle.close();
+      throw error;
+    }
+    await opened.handle.close();
+  }
+  throw new AdapterError('Unavailable', `${key} changes faster than it can be read`, { retryAfter: 1 });
+}
+
+interface Opened {
+  readonly handle: FileHandle;
+  readonly found: Found;
+}
+
+async function open(context: Context, bucket: string, key: string): Promise<Opened | undefined> {
+  const natural = context.layout.natural(bucket, key);
+  const opened = natural === undefined ? undefined : await openFile(context, natural, true);
+  return opened ?? openFile(context, context.layout.odd(bucket, key), false);
+}
+
+/** O_NONBLOCK: opening a pipe that nobody writes to would wait for ever. */
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+async function openFile(context: Context, path: string, exposed: boolean): Promise<Opened | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await context.files.layer.open(path, readFlags);
+  } catch (error) {
+    // ENXIO: open(2) of a socket, or of a device that is not there.
+    if (isMissing(error) || codeOf(error) === 'ENXIO') return undefined;
+    throw error;
+  }
+  try {
+    const [stats, inside] = await Promise.all([
+      handle.stat({ bigint: true }),
+      exposed ? isReachedByNoLink(context, handle, path) : true,
+    ]);
+    if (stats.isFile() && inside) return { handle, found: { path, state: stateOf(stats) } };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  return undefined;
+}
+
+/**
+ * Whether an open file is the one at `path` proper. On Linux the kernel tells of the open file itself, so that a directory
+ * swapped for a link at the wrong moment leads nowhere; elsewhere the directory is looked at.
+ */
+async function isReachedByNoLink(context: Context, handle: FileHandle, path: string): Promise<boolean> {
+  const { layer } = context.files;
+  if (process.platform === 'linux') {
+    const real = await orMissing(layer.readlink(`/proc/self/fd/${handle.fd}`));
+    // proc(5): the name of a file that has been replaced since ends so.
+    if (real !== undefined) return real === path || real === `${path} (deleted)`;
+  }
+  const directory = dirname(path);
+  return (await orMissing(layer.realpath(directory))) === directory;
+}

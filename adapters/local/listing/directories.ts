@@ -1,0 +1,96 @@
+/** Sorted names of directories, kept between the pages of a listing. */
+import type { Dirent } from 'node:fs';
+import { orMissing } from '../errors.ts';
+import type { FileLayer } from '../files.ts';
+import { Lru } from '../lru.ts';
+import { compareKeys } from '../names.ts';
+
+/** Names kept, over all directories: some 60 bytes each. */
+const cacheLimit = 500_000;
+
+/**
+ * A directory's time of change moves by ticks of the kernel's clock, up to 10 ms: one that was read within a tick of a
+ * change may change again and look the same. So a reading counts later only if the directory had been at rest.
+ */
+const restNs = 100_000_000n;
+
+interface Reading {
+  readonly names: readonly string[];
+  readonly inode: bigint;
+  readonly ctimeNs: bigint;
+}
+
+export class Directories {
+  readonly #layer: FileLayer;
+  readonly #readings = new Lru<Reading>(cacheLimit);
+
+  constructor(layer: FileLayer) {
+    this.#layer = layer;
+  }
+
+  /**
+   * Files and, with a `/` at the end, directories, as they sort among the keys below them. Nothing else, and no name that
+   * is not UTF-8. `undefined` when there is no such directory (a link to one is none).
+   */
+  async read(path: string): Promise<readonly string[] | undefined> {
+    const stats = await orMissing(this.#layer.lstat(path, { bigint: true }));
+    if (!stats?.isDirectory()) return undefined;
+    const { ino: inode, ctimeNs } = stats;
+    const known = this.#readings.get(path);
+    if (known?.inode === inode && known.ctimeNs === ctimeNs) return known.names;
+    const names = await this.#readNames(path);
+    if (names === undefined) return undefined;
+    if (BigInt(Date.now()) * 1_000_000n - ctimeNs > restNs) {
+      this.#readings.set(path, { names, inode, ctimeNs }, names.length + 1);
+    } else this.#readings.delete(path);
+    return names;
+  }
+
+  /** Whether a file lies anywhere below, found without reading large directories whole. */
+  async holdsFile(path: string): Promise<boolean> {
+    const below: string[] = [];
+    const directory = await orMissing(this.#layer.opendir(path));
+    if (directory === undefined) return false;
+    for await (const entry of directory) {
+      if (entry.name.includes('\ufffd') && !(await this.#isUtf8(path, entry.name))) continue;
+      if (entry.isFile()) return true;
+      if (entry.isDirectory()) below.push(entry.name);
+    }
+    for (const name of below) if (await this.holdsFile(`${path}/${name}`)) return true;
+    return false;
+  }
+
+  async #readNames(path: string): Promise<string[] | undefined> {
+    const entries = await orMissing(this.#layer.readdir(path, { withFileTypes: true }));
+    if (entries === undefined) return undefined;
+    const names: string[] = [];
+    let surrogates = false;
+    let doubtful = false;
+    for (const entry of entries) {
+      const name = sortName(entry);
+      if (name === undefined) continue;
+      names.push(name);
+      surrogates ||= /[\ud800-\udfff]/.test(name);
+      doubtful ||= name.includes('\ufffd');
+    }
+    const valid = doubtful ? await this.#onlyUtf8(path, names) : names;
+    // Without surrogates the order of UTF-16 units, which the engine sorts by natively, is that of UTF-8 bytes.
+    return surrogates ? valid.sort(compareKeys) : valid.sort();
+  }
+
+  /** What is not UTF-8 is read with U+FFFD in its place, which a name may also hold by right. */
+  async #onlyUtf8(path: string, names: readonly string[]): Promise<string[]> {
+    const raw = await this.#layer.readdir(path, { encoding: 'buffer' });
+    const valid = new Set(raw.filter((name) => Buffer.from(name.toString()).equals(name)).map(String));
+    return names.filter((name) => valid.has(name.endsWith('/') ? name.slice(0, -1) : name));
+  }
+
+  async #isUtf8(path: string, name: string): Promise<boolean> {
+    return (await this.#onlyUtf8(path, [name])).length > 0;
+  }
+}
+
+function sortName(entry: Dirent): string | undefined {
+  if (entry.isFile()) return entry.name;
+  return entry.isDirectory() ? `${entry.name}/` : undefined;
+}

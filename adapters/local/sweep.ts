@@ -1,0 +1,143 @@
+/** Collects what crashes left in the private tree. Live objects are never touched: it looks at names of ours only. */
+import type { Stats } from 'node:fs';
+import { join } from 'node:path';
+import { isAdapterError } from '../errors.ts';
+import type { SweepCall, SweepResult } from '../types.ts';
+import { moveToTrash } from './buckets.ts';
+import type { Context } from './context.ts';
+import { FromCaller, orMissing } from './errors.ts';
+import { bucketIdentity, find } from './find.ts';
+import { isBucketName } from './names.ts';
+
+export async function sweep(context: Context, call: SweepCall): Promise<SweepResult> {
+  const { layout } = context;
+  const work = new Sweep(context, call);
+  await work.directory(layout.temporary);
+  await work.directory(layout.trash);
+  for (const bucket of await work.names(layout.buckets)) {
+    if (!isBucketName(bucket)) continue;
+    if ((await bucketIdentity(context, bucket)) === undefined) {
+      await work.removedBucket(bucket);
+      continue;
+    }
+    for (const uploadId of await work.names(layout.uploads(bucket))) await work.upload(bucket, uploadId);
+    for (const shard of await work.names(layout.attributes(bucket))) {
+      await work.attributes(bucket, join(layout.attributes(bucket), shard));
+    }
+  }
+  return work.result;
+}
+
+class Sweep {
+  readonly #context: Context;
+  readonly #call: SweepCall;
+  result: SweepResult = { removed: 0, bytes: 0 };
+
+  constructor(context: Context, call: SweepCall) {
+    this.#context = context;
+    this.#call = call;
+  }
+
+  async names(path: string): Promise<readonly string[]> {
+    if (this.#call.signal?.aborted) throw new FromCaller(this.#call.signal.reason);
+    return (await orMissing(this.#context.files.layer.readdir(path))) ?? [];
+  }
+
+  /** Everything in a directory that holds nothing to be kept. */
+  async directory(path: string): Promise<void> {
+    for (const name of await this.names(path)) await this.#remove(join(path, name));
+  }
+
+  /** The bucket's directory is gone, so nobody can reach what was private to it. */
+  async removedBucket(bucket: string): Promise<void> {
+    const path = this.#context.layout.ofBucket(bucket);
+    const { newest, bytes } = await this.#measure(path);
+    if (newest >= this.#call.olderThan.getTime()) return;
+    if (this.#call.dryRun) return this.#count(bytes);
+    const release = await this.#context.locks.acquireAll();
+    let trash: string | undefined;
+    try {
+      // Made anew meanwhile, it is another bucket's.
+      if ((await bucketIdentity(this.#context, bucket)) !== undefined) return;
+      trash = await moveToTrash(this.#context, path);
+    } finally {
+      release();
+    }
+    await this.#drop(trash, bytes);
+  }
+
+  async upload(bucket: string, uploadId: string): Promise<void> {
+    const path = join(this.#context.layout.uploads(bucket), uploadId);
+    const { newest, bytes } = await this.#measure(path);
+    if (newest >= this.#call.olderThan.getTime() || (await this.#call.isOpen(uploadId))) return;
+    if (this.#call.dryRun) return this.#count(bytes);
+    await this.#drop(await moveToTrash(this.#context, path), bytes);
+  }
+
+  /** Attributes of states that are not, or no longer, to be had. */
+  async attributes(bucket: string, shard: string): Promise<void> {
+    const { files } = this.#context;
+    for (const name of await this.names(shard)) {
+      const path = join(shard, name);
+      const stats = await orMissing(files.layer.lstat(path));
+      if (!this.#isOld(stats)) continue;
+      if (!(await this.#belongsToObject(bucket, path))) await this.#remove(path, stats);
+    }
+  }
+
+  async #belongsToObject(bucket: string, path: string): Promise<boolean> {
+    const { attributes } = this.#context;
+    try {
+      const file = await attributes.readFile(path);
+      if (file === undefined) return true;
+      const { key } = file.record;
+      const found = await find(this.#context, bucket, key);
+      return found !== undefined && attributes.path(bucket, key, found.state) === path;
+    } catch (error) {
+      // Cut off while it was written, or damaged: it may be all that tells of damage to a live object.
+      if (isAdapterError(error, 'Corrupt')) return true;
+      throw error;
+    }
+  }
+
+  #isOld(stats: Stats | undefined): stats is Stats {
+    return stats !== undefined && stats.mtimeMs < this.#call.olderThan.getTime();
+  }
+
+  async #remove(path: string, known?: Stats): Promise<void> {
+    const { layer } = this.#context.files;
+    const stats = known ?? (await orMissing(layer.lstat(path)));
+    if (!this.#isOld(stats)) return;
+    const bytes = stats.isDirectory() ? (await this.#measure(path)).bytes : stats.size;
+    if (!this.#call.dryRun) await layer.rm(path, { recursive: true, force: true });
+    this.#count(bytes);
+  }
+
+  async #drop(trash: string | undefined, bytes: number): Promise<void> {
+    if (trash === undefined) return;
+    await this.#context.files.layer.rm(trash, { recursive: true, force: true });
+    this.#count(bytes);
+  }
+
+  #count(bytes: number): void {
+    this.result = { removed: this.result.removed + 1, bytes: this.result.bytes + bytes };
+  }
+
+  /** Bytes on disk below a path, and when anything there changed last. */
+  async #measure(path: string): Promise<{ readonly newest: number; readonly bytes: number }> {
+    const { layer } = this.#context.files;
+    const stats = await orMissing(layer.lstat(path));
+    if (stats === undefined) return { newest: Number.POSITIVE_INFINITY, bytes: 0 };
+    let newest = stats.mtimeMs;
+    // Slotted files are sparse: what they take, not how far they reach.
+    let bytes = stats.isDirectory() ? 0 : stats.blocks * 512;
+    if (stats.isDirectory()) {
+      for (const name of await this.names(path)) {
+        const below = await this.#measure(join(path, name));
+        newest = Math.max(newest, below.newest);
+        bytes += below.bytes;
+      }
+    }
+    return { newest, bytes };
+  }
+}
