@@ -115,6 +115,13 @@ describe('a body that is not what it claims fails instead of ending', () => {
     });
   });
 
+  it('too many bytes, without waiting for the last', async () => {
+    const source = new Readable({ read() {} });
+    const failed = failure(new IncomingBody(source, { size: 9, plan: {} }));
+    source.push('1234567890');
+    expect((await failed).code).toBe('IncompleteBody');
+  });
+
   it('another SHA-256', async () => {
     const other = sha256.replace(/^./, '0');
     expect(await failure(open([text], { sha256: other }))).toEqual({
@@ -221,18 +228,19 @@ describe('the stream', () => {
   });
 
   it('stops its source while nobody takes bytes', async () => {
+    const [piece, all] = [65_536, 64 * 1024 * 1024];
     let produced = 0;
     const source = new Readable({
-      highWaterMark: 65_536,
+      highWaterMark: piece,
       read() {
-        produced += 65_536;
-        this.push(Buffer.alloc(65_536));
+        produced += piece;
+        this.push(produced > all ? null : Buffer.alloc(piece));
       },
     });
     const body = new IncomingBody(source, { size: undefined, plan: {} });
     body.read(0);
-    for (let turn = 0; turn < 200; turn += 1) await tick();
-    expect(produced).toBeGreaterThan(65_536);
+    for (let turn = 0; turn < 2000; turn += 1) await tick();
+    expect(produced).toBeGreaterThan(piece);
     expect(produced).toBeLessThan(2 * 1024 * 1024);
     body.destroy();
   });
