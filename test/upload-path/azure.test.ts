@@ -1,0 +1,3 @@
+import { uploadPathSuite } from './suite.ts';
+
+uploadPathSuite('Azure block blobs', { backend: 'azure' });

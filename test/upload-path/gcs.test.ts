@@ -1,0 +1,3 @@
+import { uploadPathSuite } from './suite.ts';
+
+uploadPathSuite('Google Cloud Storage', { backend: 'gcs', store: 'redis' });
