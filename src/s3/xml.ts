@@ -5,7 +5,7 @@
 import { SaxesParser } from 'saxes';
 import { S3Error } from './errors.ts';
 
-export const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
+const s3Namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
 export const xmlDeclaration = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
 export type XmlValue = string | number | boolean | Date | XmlNode | readonly XmlValue[] | undefined;

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PayloadForm } from '../../src/auth/payload.ts';
 import { checksumAlgorithms, checksumInfo } from '../../src/s3/checksums/algorithms.ts';
-import { checksumOf } from '../../src/s3/checksums/digests.ts';
 import { planChecksums } from '../../src/s3/checksums/plan.ts';
 import { S3Error } from '../../src/s3/errors.ts';
+import { checksumOf } from './checksum-of.ts';
 
 const unsigned: PayloadForm = { kind: 'unsigned' };
 const trailing: PayloadForm = { kind: 'streaming-unsigned-trailer' };

@@ -12,9 +12,10 @@ import {
   decodeChecksum,
 } from '../../src/s3/checksums/algorithms.ts';
 import { type CrcAlgorithm, combineCrcs } from '../../src/s3/checksums/crc-combine.ts';
-import { checksumOf, createDigest } from '../../src/s3/checksums/digests.ts';
+import { createDigest } from '../../src/s3/checksums/digests.ts';
 import { multipartChecksum, withoutPartCount } from '../../src/s3/checksums/multipart.ts';
 import { WasmHasher } from '../../src/s3/checksums/wasm-hasher.ts';
+import { checksumOf } from './checksum-of.ts';
 
 const crcs: readonly CrcAlgorithm[] = ['CRC32', 'CRC32C', 'CRC64NVME'];
 

@@ -47,9 +47,6 @@ export const checksumInfo: Readonly<Record<ChecksumAlgorithm, ChecksumInfo>> = {
   XXHASH64: info('XXHASH64', 8, 'COMPOSITE'),
 };
 
-/** What S3 computes when nobody names an algorithm. */
-export const defaultChecksumAlgorithm: ChecksumAlgorithm = 'CRC64NVME';
-
 const byHeader = new Map(checksumAlgorithms.map((name) => [checksumInfo[name].header, name]));
 const byElement = new Map(checksumAlgorithms.map((name) => [checksumInfo[name].element, name]));
 

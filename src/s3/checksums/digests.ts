@@ -19,7 +19,7 @@ export interface Digest {
   digest(): Buffer;
 }
 
-// Compiled once while the module loads (a few milliseconds), so that no request waits for it.
+// Compiled once, while the module loads, so that no request waits for it.
 const [crc32cWasm, crc64nvme, xxhash64, xxhash3, xxhash128] = (
   await Promise.all([
     createCRC32(0x82f63b78),
@@ -77,11 +77,4 @@ const factories: Readonly<Record<ChecksumAlgorithm, () => Digest>> = {
 
 export function createDigest(algorithm: ChecksumAlgorithm): Digest {
   return factories[algorithm]();
-}
-
-/** Digest of bytes at hand, base64. */
-export function checksumOf(algorithm: ChecksumAlgorithm, bytes: Uint8Array): string {
-  const digest = createDigest(algorithm);
-  digest.update(bytes);
-  return digest.digest().toString('base64');
 }
