@@ -7,7 +7,7 @@ import type {
   UploadRecord,
   UploadStore,
 } from '../../src/uploads/types.ts';
-import type { OpenStores } from './contract.ts';
+import { noGraceMs, type OpenStores } from './contract.ts';
 import { upload } from './fixtures.ts';
 
 type Entry = ListUploadsResult['entries'][number];
@@ -55,7 +55,7 @@ export function listingContract(open: (options: { cleanUpGraceMs: number }) => P
     let store: UploadStore;
     let buckets = 0;
     beforeAll(async () => {
-      stores = await open({ cleanUpGraceMs: 0 });
+      stores = await open({ cleanUpGraceMs: noGraceMs });
       store = stores.a;
     });
     afterAll(() => stores.dispose());

@@ -138,38 +138,40 @@ function watchReadiness(client: RedisClient, log: ConnectionSettings['log']) {
   const waiting = new Set<(ready: boolean) => void>();
   let lostAt = performance.now();
   let lastError: unknown;
-  let wasReady = false;
-  let told = false;
+  let state: 'connecting' | 'ready' | 'lost' | 'stopped' = 'connecting';
 
   const settle = (ready: boolean): void => {
     const all = [...waiting];
     waiting.clear();
     for (const done of all) done(ready);
   };
+  const lose = (): void => {
+    if (state !== 'ready' && state !== 'connecting') return;
+    if (state === 'ready') lostAt = performance.now();
+    state = 'lost';
+    log?.warn('the upload store in Redis cannot be reached', { error: lastError });
+  };
   client.on('ready', () => {
-    if (told) log?.info('the upload store in Redis is back');
-    wasReady = true;
-    told = false;
+    if (state === 'stopped') return;
+    if (state === 'lost') log?.info('the upload store in Redis is back');
+    state = 'ready';
     lastError = undefined;
     settle(true);
   });
-  client.on('close', () => {
-    if (!wasReady) return;
-    wasReady = false;
-    lostAt = performance.now();
-  });
   client.on('error', (error: Error) => {
     lastError = error;
-    if (told || client.status === 'ready') return;
-    told = true;
-    log?.warn('the upload store in Redis cannot be reached', { error });
+    if (client.status !== 'ready') lose();
   });
+  client.on('close', lose);
   client.on('end', () => settle(false));
 
   return {
     lostAt: () => lostAt,
     lastError: () => lastError,
-    stop: () => settle(false),
+    stop: () => {
+      state = 'stopped';
+      settle(false);
+    },
     /** Whether the client became ready in time. */
     wait: (limitMs: number): Promise<boolean> => {
       if (limitMs <= 0) return Promise.resolve(false);

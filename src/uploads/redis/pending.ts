@@ -30,10 +30,12 @@ export async function* pendingWork(
     keys.ended,
     now - options.cleanUpGraceMs,
   )) {
-    if ((upload.state === 'aborted' || upload.state === 'completed') && !upload.cleaned) {
+    const endedAt = Number(member.subarray(0, 16).toString());
+    const ended = upload.state === 'aborted' || upload.state === 'completed';
+    if (ended && !upload.cleaned && upload.ended === endedAt) {
       yield { upload: readRecord(upload), work: 'uncleaned' };
-    } else if (Number(member.subarray(0, 16).toString()) < now - settledMs) {
-      // Cleaned meanwhile, or never ended.
+    } else if (endedAt < now - settledMs) {
+      // Cleaned meanwhile, not ended after all, or ended by another call.
       await connection.call((client) => client.zrem(keys.ended, member));
     }
   }
