@@ -1,11 +1,18 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import {
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { copyTree } from './kit/data.ts';
 import { emptyDirectory, filesOf, manifest, put, sha256, sha256Of, slice } from './kit/files.ts';
 import { debian } from './kit/install.ts';
 import { type RunOptions, type RunResult, run } from './kit/run.ts';
 import { clientSuite, listingKeys } from './kit/suite.ts';
+import { sdkClient } from './kit/target.ts';
 
 await clientSuite({ name: 's3cmd', install: debian('s3cmd', 's3cmd'), must: true }, (use) => {
   const s3cmd = async (args: readonly string[], options: RunOptions = {}): Promise<RunResult> => {
@@ -17,6 +24,12 @@ await clientSuite({ name: 's3cmd', install: debian('s3cmd', 's3cmd'), must: true
     });
   };
   const s3 = (key: string): string => `s3://${use().bucket}/${key}`;
+
+  let sdk: S3Client;
+  beforeAll(() => {
+    sdk = sdkClient(use().target);
+  });
+  afterAll(() => sdk?.destroy());
 
   test('is configured for the endpoint and makes a bucket', async () => {
     const { target, work, bucket } = use();
@@ -42,8 +55,8 @@ await clientSuite({ name: 's3cmd', install: debian('s3cmd', 's3cmd'), must: true
     const { file, work } = use();
     const parts = Math.ceil(file.size / (15 << 20));
     await s3cmd(['put', '--multipart-chunk-size-mb=15', file.path, s3('big.bin')]);
-    const listed = await s3cmd(['ls', '--list-md5', s3('big.bin')]);
-    expect(listed.stdout).toMatch(new RegExp(`[0-9a-f]{32}-${parts} `));
+    const head = new HeadObjectCommand({ Bucket: use().bucket, Key: 'big.bin', PartNumber: 1 });
+    expect((await sdk.send(head)).PartsCount).toBe(parts);
     await s3cmd(['get', s3('big.bin'), 'down.bin']);
     expect(await sha256(path.join(work, 'down.bin'))).toBe(file.sha256);
   });
@@ -59,22 +72,13 @@ await clientSuite({ name: 's3cmd', install: debian('s3cmd', 's3cmd'), must: true
   });
 
   test('put --upload-id: resumes an upload, sending only the parts that are missing', async () => {
-    const { file, work, target } = use();
+    const { file, work } = use();
     const source = await put(path.join(work, 'resume.bin'), await slice(file.path, 777, 20 << 20));
-    const { S3Client, CreateMultipartUploadCommand, UploadPartCommand } = await import('@aws-sdk/client-s3');
-    const { accessKeyId, secretAccessKey, endpoint, region } = target;
-    const sdk = new S3Client({
-      endpoint,
-      region,
-      forcePathStyle: true,
-      credentials: { accessKeyId, secretAccessKey },
-    });
     const where = { Bucket: use().bucket, Key: 'resume.bin' };
     const { UploadId } = await sdk.send(new CreateMultipartUploadCommand(where));
     await sdk.send(
       new UploadPartCommand({ ...where, UploadId, PartNumber: 1, Body: await slice(source, 0, 8 << 20) }),
     );
-    sdk.destroy();
     const listed = await s3cmd(['listmp', s3('resume.bin'), String(UploadId)]);
     expect(listed.stdout).toContain(String(8 << 20));
     const up = await s3cmd([

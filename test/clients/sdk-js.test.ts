@@ -18,7 +18,7 @@ import {
   NoSuchKey,
   PutObjectCommand,
   paginateListObjectsV2,
-  S3Client,
+  type S3Client,
   UploadPartCommand,
   UploadPartCopyCommand,
   waitUntilBucketNotExists,
@@ -29,6 +29,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { emptyDirectory, filesOf, manifest, sha256, sha256Of, slice } from './kit/files.ts';
 import { clientSuite, listingKeys } from './kit/suite.ts';
+import { sdkClient } from './kit/target.ts';
 
 const MiB = 1 << 20;
 
@@ -49,9 +50,7 @@ await clientSuite(
   (use) => {
     let client: S3Client;
     beforeAll(() => {
-      const { endpoint, region, accessKeyId, secretAccessKey } = use().target;
-      const credentials = { accessKeyId, secretAccessKey };
-      client = new S3Client({ endpoint, region, credentials, forcePathStyle: true, maxAttempts: 1 });
+      client = sdkClient(use().target);
     });
     afterAll(() => client?.destroy());
 

@@ -16,13 +16,19 @@ import {
   DeleteBucketCommand,
   DeleteObjectsCommand,
   PutObjectCommand,
-  S3Client,
 } from '@aws-sdk/client-s3';
 import type { TestProject } from 'vitest/node';
 import { makeData } from './kit/data.ts';
 import { type GatewayService, type ServiceName, startService } from './kit/services.ts';
 import { listingKeys } from './kit/suite.ts';
-import { type Backend, externalTarget, type RunningTarget, startPartway, type Target } from './kit/target.ts';
+import {
+  type Backend,
+  externalTarget,
+  type RunningTarget,
+  sdkClient,
+  startPartway,
+  type Target,
+} from './kit/target.ts';
 
 const backends: readonly Backend[] = ['local', 'azure', 'gcs'];
 const listing = { bucket: `listing-${randomBytes(4).toString('hex')}`, count: 2500 };
@@ -59,17 +65,8 @@ async function serve(name: ServiceName, services: Map<string, GatewayService>): 
   return true;
 }
 
-function sdk({ endpoint, region, accessKeyId, secretAccessKey }: Target): S3Client {
-  return new S3Client({
-    endpoint,
-    region,
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-  });
-}
-
 async function fillListing(target: Target): Promise<void> {
-  const client = sdk(target);
+  const client = sdkClient(target);
   try {
     await client.send(new CreateBucketCommand({ Bucket: listing.bucket }));
     const keys = listingKeys(listing.count);
@@ -85,7 +82,7 @@ async function fillListing(target: Target): Promise<void> {
 
 /** Only an endpoint that was there before needs this: what a gateway of ours held goes with its directory. */
 async function removeListing(target: Target): Promise<void> {
-  const client = sdk(target);
+  const client = sdkClient(target);
   try {
     for (const keys = listingKeys(listing.count); keys.length > 0; ) {
       const Objects = keys.splice(0, 1000).map((Key) => ({ Key }));

@@ -6,6 +6,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { S3Client } from '@aws-sdk/client-s3';
 import { bareEnvironment } from './run.ts';
 
 export type Backend = 'local' | 'azure' | 'gcs';
@@ -26,6 +27,12 @@ export interface RunningTarget extends Target {
 }
 
 const repository = path.resolve(import.meta.dirname, '../../..');
+
+/** The SDK's client for what a command line can't ask, one try per request. */
+export function sdkClient({ endpoint, region, accessKeyId, secretAccessKey }: Target): S3Client {
+  const credentials = { accessKeyId, secretAccessKey };
+  return new S3Client({ endpoint, region, credentials, forcePathStyle: true, maxAttempts: 1 });
+}
 
 async function freePort(): Promise<number> {
   const server = createServer();
