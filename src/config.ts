@@ -58,7 +58,11 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
       values['redis.url'] === undefined
         ? undefined
         : { url: values['redis.url'], keyPrefix: values['redis.keyPrefix'] },
-    uploads: { maxAgeMs: values['uploads.maxAge'], retentionMs: values['uploads.retention'] },
+    uploads: {
+      maxAgeMs: values['uploads.maxAge'],
+      retentionMs: values['uploads.retention'],
+      leaseMs: values['uploads.lease'],
+    },
     janitor: { intervalMs: values['janitor.interval'] },
     limits: {
       maxConnections: values['limits.maxConnections'],
@@ -95,6 +99,7 @@ function topLevelBackends(values: Values<typeof settings>): Parameters<typeof re
         projectId: values['gcs.projectId'],
         keyFile: values['gcs.keyFile'],
         endpoint: values['gcs.endpoint'],
+        location: values['gcs.location'],
         bucketPrefix: values['gcs.bucketPrefix'],
       },
     },

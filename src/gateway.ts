@@ -43,6 +43,7 @@ export async function createGateway(
     owner,
     defaultChecksum: config.defaultChecksum,
     keepAliveAfterMs,
+    completionLeaseMs: config.uploads.leaseMs,
   };
   const gateway: Gateway = { settings, storage, uploads, log, background: background.run };
   const app = createApp({

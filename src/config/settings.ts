@@ -2,8 +2,10 @@
  * Every setting, once: its key in YAML, kind, default, meaning. The environment names, `--help` and the tables of
  * docs/configuration.md are made from here.
  */
+import { parseRedisUrl, RedisUrlError } from '../uploads/redis/url.ts';
 import {
   address,
+  BadValue,
   choice,
   domain,
   duration,
@@ -52,6 +54,19 @@ const accessKeyId = matching(
 
 const secretKey = matching('secret', /^[\x21-\x7e]{8,256}$/, 'use 8 to 256 printable characters, no spaces');
 
+const redisUrl: ValueType<string> = {
+  name: 'URL',
+  parse(value) {
+    try {
+      parseRedisUrl(value);
+    } catch (error) {
+      if (error instanceof RedisUrlError) throw new BadValue('is not a Redis URL', error.message);
+      throw error;
+    }
+    return value;
+  },
+};
+
 /** The settings of each kind of backend; the same at the top level and inside `backends:`. */
 export const backendSettings = {
   local: {
@@ -92,6 +107,10 @@ export const backendSettings = {
     projectId: optional(text, 'Project that new buckets belong to. Default: the one of the credentials.'),
     keyFile: optional(path, 'JSON key of a service account. Default: Application Default Credentials.'),
     endpoint: optional(url('http', 'https'), 'Service URL, for emulators and private endpoints.'),
+    location: optional(
+      text,
+      "Where new buckets are made, like `EU` or `us-east1`. Default: the service's own.",
+    ),
     bucketPrefix: setting(
       matching(
         'bucket prefix',
@@ -161,6 +180,7 @@ export const settings = {
   'gcs.projectId': backendSettings.gcs.projectId,
   'gcs.keyFile': backendSettings.gcs.keyFile,
   'gcs.endpoint': backendSettings.gcs.endpoint,
+  'gcs.location': backendSettings.gcs.location,
   'gcs.bucketPrefix': backendSettings.gcs.bucketPrefix,
 
   stateDir: setting(
@@ -169,7 +189,7 @@ export const settings = {
     'Directory for the embedded upload store and for generated credentials.',
   ),
   'redis.url': secret(
-    text,
+    redisUrl,
     'Redis that keeps the open uploads; needed for several gateways on one backend. Without it the embedded store is used.',
   ),
   'redis.keyPrefix': setting(
@@ -186,6 +206,11 @@ export const settings = {
     duration('24h', '3650d'),
     '24h',
     'How long the result of a completed upload is kept for clients that ask again.',
+  ),
+  'uploads.lease': setting(
+    duration('1s', '1h'),
+    '30s',
+    'How long a CompleteMultipartUpload that fell silent (its process was killed) holds its upload before another try may take it over.',
   ),
   'janitor.interval': setting(duration('1s'), '10m', 'Time between two rounds of the clean-up.'),
 

@@ -38,6 +38,8 @@ export interface GcsBackendConfig extends NamedBackend {
   readonly keyFile: string | undefined;
   /** Service URL, for emulators and private endpoints. */
   readonly endpoint: string | undefined;
+  /** Where new buckets are made. */
+  readonly location: string | undefined;
 }
 
 export type BackendConfig = LocalBackendConfig | AzureBackendConfig | GcsBackendConfig;
@@ -81,7 +83,7 @@ export interface Config {
   readonly buckets: readonly BucketRouteConfig[];
   /** Undefined: uploads are kept by the embedded store in `stateDir`. */
   readonly redis: { readonly url: string; readonly keyPrefix: string } | undefined;
-  readonly uploads: { readonly maxAgeMs: number; readonly retentionMs: number };
+  readonly uploads: { readonly maxAgeMs: number; readonly retentionMs: number; readonly leaseMs: number };
   readonly janitor: { readonly intervalMs: number };
   /** Per worker process. */
   readonly limits: { readonly maxConnections: number; readonly maxRequests: number };

@@ -18,6 +18,8 @@ export interface GatewaySettings {
   readonly defaultChecksum: ChecksumAlgorithm | undefined;
   /** Milliseconds before a slow Complete or copy commits to 200 and starts to send white space. */
   readonly keepAliveAfterMs: number;
+  /** How long a Complete that fell silent holds its upload. */
+  readonly completionLeaseMs: number;
 }
 
 export interface Owner {

@@ -52,7 +52,6 @@ interface Plan {
   readonly base: WriteCondition | 'any';
 }
 
-export const leaseMs = 30_000;
 const maxParts = 10_000;
 /** Other writers of the key may win this often before an unconditional Complete stops pinning the state it replaces. */
 const maxPinnedAttempts = 5;
@@ -79,7 +78,7 @@ async function attempt(context: RequestContext, call: CompleteCall): Promise<Com
     digest: call.digest,
     plan: judged.plan as unknown as Json,
     parts: judged.parts,
-    leaseMs,
+    leaseMs: gateway.settings.completionLeaseMs,
   });
   switch (claim.outcome) {
     case 'none':
@@ -179,7 +178,7 @@ async function finish(
 ): Promise<Completion | 'again'> {
   const { gateway } = context;
   const { claim } = claimed;
-  return withLease(gateway, claim, leaseMs, async (renewPlan) => {
+  return withLease(gateway, claim, async (renewPlan) => {
     let completion: Completion;
     let digest = call.digest;
     try {
@@ -223,7 +222,7 @@ export async function finishStalled(gateway: Gateway, stalled: StalledCompletion
     digest,
     plan,
     parts: [],
-    leaseMs,
+    leaseMs: gateway.settings.completionLeaseMs,
   });
   if (outcome.outcome !== 'claimed') return;
   const { attributes } = plan as unknown as Plan;

@@ -9,9 +9,9 @@ import type { Gateway } from '../operation.ts';
 export async function withLease<T>(
   gateway: Gateway,
   claim: CompletionClaim,
-  leaseMs: number,
   work: (renewPlan: (plan: Json) => Promise<void>) => Promise<T>,
 ): Promise<T> {
+  const leaseMs = gateway.settings.completionLeaseMs;
   const heartbeat = setInterval(() => {
     gateway.uploads.renewClaim(claim, leaseMs).catch((error: unknown) => {
       gateway.log.warn('could not renew the lease of a Complete', { uploadId: claim.uploadId, error });
