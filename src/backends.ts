@@ -1,4 +1,7 @@
-/** Builds the configured storage adapters. Each is loaded only when it is used: a cloud SDK costs start-up time and memory. */
+/**
+ * Builds the configured storage adapters. Each is loaded only when it is used: a cloud SDK costs start-up time and memory.
+ * Bucket names are mapped here and nowhere below, so the adapters' own prefixes stay empty.
+ */
 import type { StorageAdapter } from '../adapters/types.ts';
 import type { BackendConfig, Config } from './config.ts';
 import {
@@ -44,11 +47,18 @@ async function buildAdapter(
     }
     case 'azure': {
       const { createAzureAdapter } = await import('../adapters/azure/index.ts');
-      return createAzureAdapter(backend);
+      const { connectionString, account, accountKey, sasToken, endpoint, staging } = backend;
+      return await createAzureAdapter({ connectionString, account, accountKey, sasToken, endpoint, staging });
     }
     case 'gcs': {
       const { createGcsAdapter } = await import('../adapters/gcs/index.ts');
-      return createGcsAdapter(backend);
+      const { projectId, keyFile, endpoint, location } = backend;
+      return createGcsAdapter({
+        ...(projectId !== undefined && { projectId }),
+        ...(keyFile !== undefined && { keyFilename: keyFile }),
+        ...(endpoint !== undefined && { apiEndpoint: endpoint }),
+        ...(location !== undefined && { location }),
+      });
     }
   }
 }

@@ -17,9 +17,12 @@ interface Assignment {
   /** Counts from 0; a restarted process has the number of the one it stands in for. */
   readonly number: number;
 }
-/** Worker → primary: it cannot serve, and would not if it were started again. */
-interface Hopeless {
-  readonly hopeless: string;
+/** Worker → primary. */
+interface Report {
+  /** It listens for its assignment; what is sent before that is lost. */
+  readonly awaiting?: true;
+  /** Why it cannot serve, and would not if it were started again. */
+  readonly hopeless?: string;
 }
 
 const firstRestartMs = 100;
@@ -79,8 +82,8 @@ export function serveCluster(
       const worker = cluster.fork();
       const since = performance.now();
       workers.set(number, worker);
-      worker.once('online', () => worker.send({ config, credentials, number } satisfies Assignment));
-      worker.on('message', ({ hopeless }: Partial<Hopeless>) => {
+      worker.on('message', ({ awaiting, hopeless }: Report) => {
+        if (awaiting === true) worker.send({ config, credentials, number } satisfies Assignment);
         if (hopeless === undefined || announced) return;
         process.stderr.write(`partway: ${hopeless}\n`);
         status = 1;
@@ -120,9 +123,9 @@ export function serveCluster(
 export async function runWorker(): Promise<number> {
   // Ctrl-C reaches the workers too. The primary decides: a second signal of its own is SIGKILL.
   const stopped = listenForStop(() => {}).first;
-  const { config, credentials, number } = await new Promise<Assignment>((resolve) =>
-    process.once('message', resolve),
-  );
+  const assignment = await Promise.race([stopped, nextAssignment()]);
+  if (typeof assignment === 'string') return 0;
+  const { config, credentials, number } = assignment;
   const log = createProcessLog(config, credentials).with({ worker: number });
   let serving: ServingProcess;
   try {
@@ -131,11 +134,22 @@ export async function runWorker(): Promise<number> {
     log.error('could not start', { error });
     await log.flush();
     const problem = startProblem(error, config);
-    await new Promise((resolve) => process.send?.({ hopeless: problem } satisfies Hopeless, resolve));
+    await report({ hopeless: problem });
     return 1;
   }
   await stopped;
   await serving.stop();
   await log.flush();
   return 0;
+}
+
+function nextAssignment(): Promise<Assignment> {
+  const assignment = new Promise<Assignment>((resolve) => process.once('message', resolve));
+  void report({ awaiting: true });
+  return assignment;
+}
+
+/** Resolves when it is handed over. */
+function report(message: Report): Promise<unknown> {
+  return new Promise((resolve) => process.send?.(message, resolve));
 }

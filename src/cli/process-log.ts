@@ -1,5 +1,6 @@
 import type { BackendConfig, Config, Credential } from '../config.ts';
 import { createLogger, type Logger } from '../log.ts';
+import { parseRedisUrl } from '../uploads/redis/url.ts';
 
 /** The log of a serving process. Configured secrets never show in it, wherever they turn up. */
 export function createProcessLog(config: Config, credentials: readonly Credential[]): Logger {
@@ -9,6 +10,7 @@ export function createProcessLog(config: Config, credentials: readonly Credentia
     secrets: [
       ...credentials.map((credential) => credential.secretAccessKey),
       ...config.backends.flatMap(backendSecrets),
+      ...redisSecrets(config.redis),
     ],
   });
   process.on('uncaughtException', (error) => {
@@ -24,4 +26,11 @@ function backendSecrets(backend: BackendConfig): readonly string[] {
   return [backend.connectionString, backend.accountKey, backend.sasToken].filter(
     (secret) => secret !== undefined,
   );
+}
+
+function redisSecrets(redis: Config['redis']): readonly string[] {
+  if (redis === undefined) return [];
+  const target = parseRedisUrl(redis.url);
+  const passwords = [target.password, target.kind === 'sentinel' ? target.sentinelPassword : undefined];
+  return passwords.filter((password) => password !== undefined);
 }

@@ -115,7 +115,9 @@ describe('secrets', () => {
     expect(
       load({}, `accessKeyId: AKID\nsecretAccessKeyFile: ${file}\n`).credentials[0]?.secretAccessKey,
     ).toBe('from-a-file');
-    expect(load({}, `redis:\n  urlFile: ${file}\n`).redis?.url).toBe('from-a-file');
+    const urlFile = join(cwd, 'redis-url.txt');
+    writeFileSync(urlFile, 'redis://:password@host\n');
+    expect(load({}, `redis:\n  urlFile: ${urlFile}\n`).redis?.url).toBe('redis://:password@host');
   });
 
   test('given both ways are a problem', () => {
@@ -205,7 +207,8 @@ azure:
       'is not of the right kind',
     ],
     ['a retention below a day', { PARTWAY_UPLOADS_RETENTION: '23h' }, undefined, 'out of range'],
-    ['a redirecting endpoint', { PARTWAY_GCS_ENDPOINT: 'ftp://x' }, undefined, 'not a URL'],
+    ['a Redis URL that is none', { PARTWAY_REDIS_URL: 'http://:canary@h' }, undefined, 'is not usable'],
+    ['an endpoint that is no HTTP URL', { PARTWAY_GCS_ENDPOINT: 'ftp://x' }, undefined, 'not a URL'],
     ['a credential list that is none', {}, 'credentials: AKID\n', 'is not a list'],
     ['an empty credential', {}, 'credentials:\n  - {}\n', 'holds no credential'],
     [
