@@ -34,6 +34,8 @@ export interface GatewayServer {
 export function createServer(options: ServerOptions): GatewayServer {
   const { app, log, limits, timeouts } = options;
   const connections = new Map<Socket, Connection>();
+  /** TCP connections that have not got as far as HTTP, by their peer. */
+  const handshakes = new Map<string, Socket>();
   /** Under way, by their request: what the adapter between Node and the application hands back. */
   const exchanges = new WeakMap<object, Exchange>();
   let requests = 0;
@@ -128,7 +130,21 @@ export function createServer(options: ServerOptions): GatewayServer {
     if (draining) socket.destroy();
   };
 
-  server.on(options.tls === undefined ? 'connection' : 'secureConnection', onConnection);
+  if (options.tls === undefined) server.on('connection', onConnection);
+  else {
+    server.on('connection', (socket: Socket) => {
+      handshakes.set(peer(socket), socket);
+      socket.once('close', () => handshakes.delete(peer(socket)));
+    });
+    server.on('secureConnection', (socket: Socket) => {
+      handshakes.delete(peer(socket));
+      onConnection(socket);
+    });
+    server.on('tlsClientError', (error: Error, socket: Socket) => {
+      handshakes.delete(peer(socket));
+      log.debug('TLS handshake failed', { error, remote: socket.remoteAddress });
+    });
+  }
   server.on('request', (incoming, outgoing) => onRequest(incoming, outgoing, false));
   server.on('checkContinue', (incoming, outgoing) => onRequest(incoming, outgoing, true));
   // RFC 9110, 10.1.1: an expectation that is not known may be ignored.
@@ -166,6 +182,7 @@ export function createServer(options: ServerOptions): GatewayServer {
     async drain(timeoutMs) {
       draining = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of handshakes.values()) socket.destroy();
       for (const connection of connections.values()) {
         if (connection.exchanges.size === 0) connection.socket.destroy();
         else connection.closeAfterAnswers();
@@ -180,6 +197,10 @@ export function createServer(options: ServerOptions): GatewayServer {
       return cut;
     },
   };
+}
+
+function peer(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 /** Node's error on a request whose connection ended. */

@@ -34,6 +34,7 @@ export function banner(
       'No credentials were configured, so a key pair was made. To use it, paste:',
       '',
       ...indent(credentialCommands(generated.credential, config.region)),
+      '',
       ...indent(exampleCommands(config, address)),
     );
   }

@@ -58,7 +58,7 @@ const harmless = new Set(
     .split(' '),
 );
 
-/** A request target with the values of all other parameters left out: `/b/k?partNumber=1&X-Amz-Signature=…`. */
+/** A request target with the values of all other parameters left out: `/b/k?partNumber=1&X-Amz-Signature=[redacted]`. */
 export function redactTarget(target: string): string {
   const start = target.indexOf('?');
   if (start === -1) return target;
@@ -68,7 +68,7 @@ export function redactTarget(target: string): string {
     .map((parameter) => {
       const equals = parameter.indexOf('=');
       if (equals === -1 || harmless.has(parameter.slice(0, equals).toLowerCase())) return parameter;
-      return equals === parameter.length - 1 ? parameter : `${parameter.slice(0, equals)}=…`;
+      return equals === parameter.length - 1 ? parameter : `${parameter.slice(0, equals)}=${redacted}`;
     });
   return `${target.slice(0, start)}?${query.join('&')}`;
 }

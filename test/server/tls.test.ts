@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { echo, exchange, raw, start } from './kit.ts';
+
+let directory = '';
+let tls = { cert: '', key: '' };
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'partway-tls-'));
+  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+  execFileSync(
+    'openssl',
+    [
+      ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'.split(
+        ' ',
+      ),
+      ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert],
+    ],
+    { stdio: 'ignore' },
+  );
+  tls = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function get(port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, path, ca: tls.cert }, async (answer) => {
+      resolve(Buffer.concat(await answer.toArray()).toString());
+    });
+    sent.on('error', reject);
+    sent.end();
+  });
+}
+
+test('HTTPS is served with the configured certificate', async () => {
+  await using running = await start(echo, { tls });
+  expect(await get(running.port, '/b/k')).toBe('GET /b/k 0');
+  expect(await get(running.port, '/-/healthz')).toContain('"ok":true');
+});
+
+test('plain HTTP on the same port is refused, and harms nobody', async () => {
+  await using running = await start(echo, { tls });
+  expect(await exchange(running.port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n')).not.toContain('200 OK');
+  expect(await get(running.port, '/b/k')).toBe('GET /b/k 0');
+});
+
+test('connections that never begin with TLS do not hold up the end, nor stay for ever', async () => {
+  const timeouts = { headersMs: 300, idleMs: 30_000, keepAliveMs: 30_000 };
+  await using running = await start(echo, { tls, timeouts });
+  using slow = raw(running.port);
+  slow.send('\x16\x03\x01');
+  await slow.closed();
+
+  await using patient = await start(echo, { tls });
+  using silent = raw(patient.port);
+  silent.send('\x16\x03\x01');
+  await get(patient.port, '/b/k');
+  expect(await patient.server.drain(20_000)).toBe(0);
+  await silent.closed();
+});
