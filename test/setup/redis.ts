@@ -45,6 +45,8 @@ export interface RedisServer {
 export async function startRedisServer(options: {
   readonly dir: string;
   readonly port?: number;
+  /** A configuration file, which Redis wants first. */
+  readonly before?: readonly string[];
   readonly args?: readonly string[];
 }): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
@@ -52,6 +54,7 @@ export async function startRedisServer(options: {
     const child = spawn(
       'redis-server',
       [
+        ...(options.before ?? []),
         '--bind',
         '127.0.0.1',
         '--port',
@@ -95,10 +98,10 @@ export async function startRedisServer(options: {
   }
 }
 
-/** `Ready to accept connections` is logged after the append-only file was loaded. */
+/** A server is ready once its append-only file is loaded, a sentinel once it has its ID. */
 async function accepts(output: readonly string[], child: ChildProcess): Promise<boolean> {
   const deadline = Date.now() + 30_000;
-  while (!output.some((text) => text.includes('eady to accept connections'))) {
+  while (!output.some((text) => /[Rr]eady to accept connections|Sentinel ID is/.test(text))) {
     if (child.exitCode !== null || child.signalCode !== null) return false;
     if (Date.now() > deadline) {
       child.kill('SIGKILL');

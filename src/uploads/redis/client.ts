@@ -1,4 +1,5 @@
 /** An ioredis client for a target: fails promptly, reconnects by itself, and repeats nothing on its own account. */
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import type { RedisTarget } from './url.ts';
@@ -53,7 +54,6 @@ export function createClient(target: RedisTarget, { timeoutMs, tls }: ClientOpti
         ...(target.tls && { enableTLSForSentinelMode: true, sentinelTLS: tls ?? {} }),
         sentinelCommandTimeout: timeoutMs,
         sentinelRetryStrategy: pause,
-        failoverDetector: true,
         enableOfflineQueue: false,
         retryStrategy: pause,
       });
@@ -69,6 +69,16 @@ export function createClient(target: RedisTarget, { timeoutMs, tls }: ClientOpti
         redisOptions: common,
       });
   }
+}
+
+/**
+ * For good, whatever is under way. ioredis ends its sockets politely; one that is in the middle of a TLS handshake that fails then emits a
+ * second error, which nobody listens to any more, and that ends the process (redis/ioredis#961).
+ */
+export function disconnect(client: RedisClient): void {
+  const nodes = client instanceof Cluster ? client.nodes() : [client];
+  client.disconnect();
+  for (const { stream } of nodes as readonly { readonly stream?: Socket }[]) stream?.destroy();
 }
 
 /** Doubling from 50 ms, with jitter, so that replicas do not come back all at once. */

@@ -4,7 +4,7 @@
  */
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from '../../log.ts';
-import { createClient, type RedisClient } from './client.ts';
+import { createClient, disconnect, type RedisClient } from './client.ts';
 import { classifyFailure, unavailable } from './errors.ts';
 import { type ScriptName, scripts } from './scripts.ts';
 import type { RedisTarget } from './url.ts';
@@ -109,7 +109,7 @@ export function connect(target: RedisTarget, settings: ConnectionSettings): Conn
       readiness.stop();
       if (client.status === 'ready')
         await withDeadline(client.quit(), performance.now() + timeoutMs).catch(() => {});
-      client.disconnect();
+      disconnect(client);
     },
   };
 }
