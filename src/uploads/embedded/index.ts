@@ -23,6 +23,7 @@ export interface EmbeddedStoreOptions {
 
 const day = 24 * 60 * 60 * 1000;
 const forgetBatch = 1_000;
+const readBusyTimeoutMs = 1_000;
 
 /** @throws when the file cannot be opened, or was made by a newer version */
 export function createEmbeddedStore(options: EmbeddedStoreOptions): UploadStore {
@@ -33,14 +34,13 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): UploadStore 
     retentionMs = 7 * day,
     writeTimeoutMs = 10_000,
   } = options;
-  const settings = {
-    path: join(dir, 'uploads.sqlite'),
-    durability,
-    busyTimeoutMs: Math.ceil(writeTimeoutMs / 2),
-  };
-  const database = openDatabase(settings);
+  const path = join(dir, 'uploads.sqlite');
+  const database = openDatabase({ path, durability, busyTimeoutMs: writeTimeoutMs });
+  // Readers wait for nobody, but for another process that mends the file after a crash.
+  database.exec(`PRAGMA busy_timeout = ${readBusyTimeoutMs}; PRAGMA query_only = ON`);
   const reads = prepareReads(database, cleanUpGraceMs);
-  const writes = createWriteQueue(settings, writeTimeoutMs);
+  // Longer than its callers wait: once the file is free again, the writer finds that they have gone, and changes nothing.
+  const writes = createWriteQueue({ path, durability, busyTimeoutMs: 2 * writeTimeoutMs }, writeTimeoutMs);
 
   const reading = <T>(read: () => T): T => {
     try {

@@ -1,0 +1,30 @@
+/**
+ * A process that writes to an embedded store until it is killed: `node embedded-child.ts dir uploadId first step`. It records parts first,
+ * first + step, … several at once, and tells of each acknowledged one by a line on standard output, of an outage by `unavailable`.
+ */
+import { writeSync } from 'node:fs';
+import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
+import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
+import { part } from './fixtures.ts';
+
+const [dir = '', uploadId = '', first, step] = process.argv.slice(2);
+const store = createEmbeddedStore({ dir });
+let next = Number(first);
+
+async function writer(): Promise<void> {
+  while (next <= 10_000) {
+    const number = next;
+    next += Number(step);
+    try {
+      const outcome = await store.recordPart(uploadId, part(number, { token: number }));
+      if (outcome.recorded) writeSync(1, `${number}\n`);
+    } catch (error) {
+      if (!(error instanceof UploadStoreUnavailable)) throw error;
+      writeSync(1, 'unavailable\n');
+      return;
+    }
+  }
+}
+
+await Promise.all(Array.from({ length: 8 }, writer));
+await store.close();
