@@ -4,7 +4,7 @@ import type { DeleteObjectCall, ObjectCall, ObjectInfo, SetAttributesCall } from
 import { nativeHeaders, sameHeaders } from './attributes.ts';
 import type { AzureContext } from './context.ts';
 import { describeFor, type Target } from './describe.ts';
-import { about, type Look, lookAt } from './look.ts';
+import { about, findObject, type Look, lookAt } from './look.ts';
 
 export async function headObject(azure: AzureContext, call: ObjectCall): Promise<ObjectInfo> {
   return (await lookAt(azure, call)).info;
@@ -24,10 +24,17 @@ export async function deleteObject(azure: AzureContext, call: DeleteObjectCall):
       });
     });
   } catch (error) {
-    if (!isAdapterError(error, 'NoSuchObject')) throw error;
+    if (condition === undefined) {
+      if (!isAdapterError(error, 'NoSuchObject')) throw error;
+      return;
+    }
+    // "If-Match" on a blob that is not there is answered either way.
+    if (!isAdapterError(error, 'NoSuchObject', 'PreconditionFailed')) throw error;
     // A second attempt finds nothing where the first one, whose answer was lost, deleted it.
-    if (condition !== undefined && sent === 1)
-      throw new AdapterError('PreconditionFailed', `there is no object '${key}' to delete`, { cause: error });
+    if (sent > 1 && (await findObject(azure, bucket, key, signal)) === undefined) return;
+    throw new AdapterError('PreconditionFailed', `the object '${key}' is not in the expected state`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 /** Staging bytes as blocks, and removing what was staged. */
 import type { BlockBlobClient } from '@azure/storage-blob';
-import { isAdapterError } from '../errors.ts';
+import { AdapterError, isAdapterError } from '../errors.ts';
 import type { Body, PartToken } from '../types.ts';
 import { blockIds, blockSizes, newStagedPart, type StagedPart } from './blocks.ts';
 import type { AzureContext } from './context.ts';
@@ -25,7 +25,8 @@ export async function stageBody(
       const block = reader.block(size, index === ids.length - 1);
       let sent = false;
       const once = (): NodeJS.ReadableStream => {
-        if (sent) throw new Error('a body that is under way cannot be sent again');
+        // Asked for again by the retries of a client that is not ours.
+        if (sent) throw notTwice();
         sent = true;
         return block;
       };
@@ -33,6 +34,12 @@ export async function stageBody(
     }
   });
   return staged;
+}
+
+function notTwice(): AdapterError {
+  return new AdapterError('Unavailable', 'Azure did not take the body, and a body cannot be sent twice', {
+    retryAfter: 1,
+  });
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { devConnectionString } from '../../setup/azurite.ts';
 import { type BlobRequest, readRequest } from './request.ts';
@@ -36,8 +37,10 @@ export interface Fault {
     | { readonly kind: 'cut the request'; readonly after: number }
     /** Reset after so many bytes of the answer's body. */
     | { readonly kind: 'cut the answer'; readonly after: number }
-    /** No answer, ever. */
-    | { readonly kind: 'hang' }
+    /** Nothing more after so many bytes of the answer's body. */
+    | { readonly kind: 'stall the answer'; readonly after: number }
+    /** No answer, ever; the body is taken, or not even that. */
+    | { readonly kind: 'hang'; readonly reading: boolean }
     /** Runs before the request is passed on. */
     | { readonly kind: 'meanwhile'; readonly work: () => Promise<unknown> };
 }
@@ -49,6 +52,8 @@ export interface StrictAzure {
   readonly faults: Fault[];
   /** Every request since the start or the last `splice`. */
   readonly log: BlobRequest[];
+  /** Resolves once no request is under way. */
+  quiet(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -81,6 +86,9 @@ export async function startStrictAzure(options: StrictOptions): Promise<StrictAz
     direct,
     faults: proxy.faults,
     log: proxy.log,
+    async quiet() {
+      while (proxy.active > 0) await sleep(10);
+    },
     async stop() {
       proxy.close();
       server.closeAllConnections();
@@ -93,6 +101,7 @@ export async function startStrictAzure(options: StrictOptions): Promise<StrictAz
 class StrictProxy {
   readonly faults: Fault[] = [];
   readonly log: BlobRequest[] = [];
+  active = 0;
   readonly #options: StrictOptions;
   readonly #upstream: URL;
   readonly #direct: BlobServiceClient;
@@ -123,7 +132,7 @@ class StrictProxy {
     const fault = this.#strike(request);
     switch (fault?.kind) {
       case 'hang':
-        message.resume();
+        if (fault.reading) message.resume();
         return;
       case 'reset':
         message.socket.resetAndDestroy();
@@ -135,6 +144,10 @@ class StrictProxy {
         break;
       default:
     }
+    this.active++;
+    response.once('close', () => {
+      this.active--;
+    });
     const body = request.operation === 'PutBlockList' ? await readAll(message) : '';
     const refusal = await this.#rules.judge(request, body);
     if (refusal !== undefined) return answer(message, response, refusal);
@@ -219,7 +232,7 @@ class StrictProxy {
       return;
     }
     response.writeHead(status, headers);
-    if (fault?.kind !== 'cut the answer') {
+    if (fault?.kind !== 'cut the answer' && fault?.kind !== 'stall the answer') {
       reply.pipe(response);
       return;
     }
@@ -228,7 +241,10 @@ class StrictProxy {
       const rest = fault.after - passed;
       passed += chunk.length;
       response.write(chunk.subarray(0, Math.max(0, rest)));
-      if (passed >= fault.after) response.write('', () => message.socket.resetAndDestroy());
+      if (passed < fault.after) return;
+      if (fault.kind === 'stall the answer') reply.destroy();
+      // Half a moment, so that what was written is on its way.
+      else setTimeout(() => message.socket.resetAndDestroy(), 10);
     });
   }
 
