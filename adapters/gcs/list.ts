@@ -97,7 +97,7 @@ async function takePage(
   { prefix = '', delimiter = '', signal }: Omit<ListObjectsCall, 'bucket'>,
 ): Promise<Cursor | undefined> {
   let cursor = start;
-  for (const [name, item] of inOrder(page)) {
+  for (const [name, item] of inOrder(page, start)) {
     const order = compareNames(name, cursor.from);
     if (order < 0 || (order === 0 && cursor.passed)) continue;
     const key = keyOf(name);
@@ -139,16 +139,13 @@ async function holdsClientKeys(gcs: Gcs, bucket: string, signal: AbortSignal | u
  * Objects and common prefixes of one page, merged. While more follows, prefixes after the last object are left for the
  * next page: whether a page's limit counts them is not documented, and fake-gcs-server gives those of all pages at once.
  */
-function inOrder({
-  items = [],
-  prefixes = [],
-  nextPageToken,
-}: ObjectPage): ReadonlyArray<readonly [string, Resource?]> {
+function inOrder(
+  { items = [], prefixes = [], nextPageToken = '' }: ObjectPage,
+  start: Cursor,
+): ReadonlyArray<readonly [string, Resource?]> {
   const last = items.at(-1);
-  const known =
-    nextPageToken === undefined || nextPageToken === '' || last === undefined
-      ? prefixes
-      : prefixes.filter((prefix) => compareNames(prefix, last.name) < 0);
+  const open = nextPageToken !== '' && last !== undefined && compareNames(last.name, start.from) > 0;
+  const known = open ? prefixes.filter((prefix) => compareNames(prefix, last.name) < 0) : prefixes;
   return [...items.map((item) => [item.name, item] as const), ...known.map((name) => [name] as const)].sort(
     ([a], [b]) => compareNames(a, b),
   );

@@ -49,7 +49,7 @@ export function getObject(gcs: Gcs, call: GetObjectCall): Promise<GetObjectResul
       const wanted = range === undefined ? {} : { range: rangeHeader(range) };
       const incoming = await gcs.api.read(from, name, { ...conditions, ...wanted, signal });
       try {
-        const read = await opened(gcs, from, { key, name, signal }, incoming);
+        const read = await opened(gcs, from, call, name, incoming);
         if (read !== undefined) return read;
         // It was replaced between two questions about it: ask for what is there now.
       } catch (error) {
@@ -65,17 +65,19 @@ export function getObject(gcs: Gcs, call: GetObjectCall): Promise<GetObjectResul
 async function opened(
   gcs: Gcs,
   bucket: string,
-  { key, name, signal }: { key: string; name: string; signal: AbortSignal | undefined },
+  call: GetObjectCall,
+  name: string,
   incoming: IncomingMessage,
 ): Promise<GetObjectResult | undefined> {
+  const { key, signal } = call;
   const { resource, range, length } = readHead(name, incoming);
+  if (call.range !== undefined) demandRange(call.range, Number(resource.size), range);
   let described = resource;
-  if (resource.metadata?.[METADATA_KEY] === undefined) {
-    // Another tool's: only the JSON API gives its metadata as it was written.
+  if (resource.metadata === undefined || resource.metageneration === '') {
+    // Another tool's: only the JSON API gives its metadata as it was written. (And an emulator's, which tells less.)
     const now = await live(gcs, bucket, name, signal);
-    if (now?.generation !== resource.generation || now.metageneration !== resource.metageneration) {
-      return undefined;
-    }
+    const metageneration = resource.metageneration || now?.metageneration;
+    if (now?.generation !== resource.generation || now.metageneration !== metageneration) return undefined;
     described = now;
   }
   const info = await describe(gcs, bucket, key, described, signal);
@@ -86,6 +88,19 @@ async function opened(
 
 function rangeHeader(range: ByteRange): string {
   return 'suffix' in range ? `bytes=-${range.suffix}` : `bytes=${range.start}-${range.end ?? ''}`;
+}
+
+/** Ranges that cannot be had are answered with all of the bytes, or none, as often as with an error. */
+function demandRange(
+  asked: ByteRange,
+  size: number,
+  given: { readonly start: number; readonly end: number } | undefined,
+): void {
+  const start = 'suffix' in asked ? Math.max(0, size - asked.suffix) : asked.start;
+  const end = 'suffix' in asked ? size - 1 : Math.min(asked.end ?? size - 1, size - 1);
+  if (start >= size) throw new AdapterError('InvalidRange', `the object has ${size} bytes`);
+  if (given?.start !== start || given.end !== end)
+    throw new Error('the answer has other bytes than asked for');
 }
 
 /** "HTTP headers and query string parameters for XML API". */
@@ -129,7 +144,7 @@ function readHead(
       name,
       size: String(size),
       generation: demanded('x-goog-generation'),
-      metageneration: demanded('x-goog-metageneration'),
+      metageneration: header('x-goog-metageneration') ?? '',
       timeCreated: demanded('last-modified'),
       ...(crc32c === undefined ? {} : { crc32c }),
       ...(own === undefined ? {} : { metadata: { [METADATA_KEY]: own } }),

@@ -1,7 +1,8 @@
 /** Storing an object in one request of the client. Nothing shows before all of it agreed. */
-import type { ObjectInfo, PutObjectCall } from '../types.ts';
+import type { ObjectAttributes, ObjectInfo, PutObjectCall } from '../types.ts';
 import { readBody, STORAGE_CLASS } from './api.ts';
 import { crcOf, toBase64 } from './crc32c.ts';
+import { BodyFailure } from './errors.ts';
 import { calling, demandSize, discard, type Gcs, nonce, preconditions, publication, publish } from './gcs.ts';
 import { nameOf, PUTS } from './names.ts';
 
@@ -25,7 +26,7 @@ export function putObject(gcs: Gcs, call: PutObjectCall): Promise<ObjectInfo> {
     bufferedNow += body.size;
     try {
       const bytes = await readBody(body, signal);
-      const next = publication(await call.attributes());
+      const next = publication(await described(call));
       const resource = {
         ...next.resource,
         storageClass: STORAGE_CLASS,
@@ -56,10 +57,19 @@ async function putStaged(
   const staged = PUTS + nonce();
   try {
     const { generation } = await gcs.api.insertStream(bucket, staged, call.body, signal);
-    const next = publication(await call.attributes());
+    const next = publication(await described(call));
     const content = { resource: next.resource, sources: [{ name: staged, generation }] };
     return await publish(gcs, target, next, () => gcs.api.compose(bucket, name, content, conditions, signal));
   } finally {
     await discard(gcs, bucket, [staged]);
+  }
+}
+
+/** A throw is the caller's refusal of the bytes, and its own to hear. */
+async function described({ attributes }: PutObjectCall): Promise<ObjectAttributes> {
+  try {
+    return await attributes();
+  } catch (error) {
+    throw new BodyFailure('the attributes were refused', { cause: error });
   }
 }

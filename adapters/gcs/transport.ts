@@ -4,7 +4,6 @@
  * Credentials and endpoint are the SDK's. Its own request path is not used: it can neither be aborted nor stream a body
  * of known size without holding on to it, and it reports a body that was cut as if it had ended.
  */
-import { once } from 'node:events';
 import {
   type ClientRequest,
   Agent as HttpAgent,
@@ -80,7 +79,11 @@ const maxAnswerBytes = 32 * 1024 * 1024;
 /** Custom metadata comes as headers: 8 KiB of it, and what else an object has. */
 const maxHeaderSize = 64 * 1024;
 
+/** Bytes of one body on their way into the socket: enough to hash and to send at once. */
+const MAX_UNSENT = 256 * 1024;
+
 const unsentCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+const networkCodes = new Set([...unsentCodes, 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT']);
 
 export function createTransport(options: TransportOptions): Transport {
   const { endpoint, timeoutMs } = options;
@@ -199,16 +202,24 @@ export function createTransport(options: TransportOptions): Transport {
       const room = async (): Promise<void> => {
         // A client that is slow to send is not the service's silence: it is timed only while it has bytes to take.
         silence.on();
+        const drained = Promise.withResolvers<void>();
+        request.once('drain', drained.resolve);
+        over.signal.addEventListener('abort', drained.reject, { once: true });
         try {
-          await once(request, 'drain', { signal: over.signal });
+          await drained.promise;
         } finally {
           silence.off();
+          request.off('drain', drained.resolve);
+          over.signal.removeEventListener('abort', drained.reject);
         }
       };
       try {
         await write({
           over: over.signal,
-          write: (chunk) => (request.write(chunk) ? undefined : room()),
+          write(chunk) {
+            request.write(chunk);
+            return request.writableLength < MAX_UNSENT ? undefined : room();
+          },
         });
         if (!over.signal.aborted) {
           silence.on();
@@ -293,15 +304,12 @@ export function networkFailure(error: unknown): NetworkFailure {
 
 /** Getting a token failed. Out of reach is an outage; anything else is a matter of credentials. */
 export function credentialsFailure(error: unknown): NetworkFailure | CredentialsFailure {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const status = error instanceof Error && 'status' in error ? Number(error.status) : 0;
-  if (/^(E[A-Z_]+|UND_ERR_[A-Z_]+)$/.test(code) || status === 429 || status >= 500) {
-    const message = error instanceof Error ? error.message : code;
-    return new NetworkFailure(`no access token: ${message}`, { cause: error, unsent: true });
-  }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = `no access token: ${error instanceof Error ? error.message : error}`;
+  const { code, status } = (error ?? {}) as { readonly code?: unknown; readonly status?: unknown };
+  const outage = networkCodes.has(String(code)) || status === 429 || Number(status) >= 500;
+  if (outage) return new NetworkFailure(message, { cause: error, unsent: true });
   return new CredentialsFailure(
-    `no access token: ${message}. Set a key file, run where a service account is attached, or configure workload identity.`,
+    `${message}. Set a key file, run where a service account is attached, or configure workload identity.`,
     { cause: error },
   );
 }

@@ -62,8 +62,9 @@ export function streamed(body: Body, { head, tail }: Envelope): { write: BodyWri
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         sent += chunk.length;
         if (sent > size) break;
+        const room = sink.write(chunk);
         hash.update(chunk);
-        await sink.write(chunk);
+        if (room !== undefined) await room;
       }
       if (sent !== size) throw wrongLength(sent, size);
       await sink.write(tail);

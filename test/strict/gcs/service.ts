@@ -51,7 +51,8 @@ export async function startStrictGcs(upstream: string): Promise<StrictGcs> {
 
   const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
     serve(incoming, outgoing).catch((error: unknown) => {
-      if (error instanceof Cut) incoming.socket.destroy();
+      // Cut by us, or by the client itself.
+      if (error instanceof Cut || incoming.socket.destroyed) incoming.socket.destroy();
       else refuse(outgoing, error, incoming.url?.startsWith('/storage/') === false);
     });
   });

@@ -1,4 +1,5 @@
 /** Bodies on their way in and out of the strict service. */
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import type { How } from './faults.ts';
@@ -167,6 +168,7 @@ function fakeRange(object: Resource, incoming: IncomingMessage): { range?: strin
 
 async function send(bytes: IncomingMessage, outgoing: ServerResponse, how: How | undefined): Promise<void> {
   let sent = 0;
+  const closed = once(outgoing, 'close');
   for await (const chunk of bytes as AsyncIterable<Buffer>) {
     let next = chunk;
     if (typeof how === 'object' && 'cutAfter' in how && sent + chunk.length >= how.cutAfter) {
@@ -178,12 +180,7 @@ async function send(bytes: IncomingMessage, outgoing: ServerResponse, how: How |
       next[0] = (next[0] ?? 0) ^ 1;
     }
     sent += chunk.length;
-    if (!outgoing.write(next)) {
-      await new Promise((resolve) => {
-        outgoing.once('drain', resolve);
-        outgoing.once('close', resolve);
-      });
-    }
+    if (!outgoing.write(next)) await Promise.race([once(outgoing, 'drain'), closed]);
     if (outgoing.destroyed) return;
   }
   outgoing.end();
@@ -208,9 +205,12 @@ function headersOf(object: Resource, xml: boolean): ReadonlyArray<readonly [stri
     // The later of both: whether a change of metadata moves it is not documented.
     ['last-modified', new Date(text('updated')).toUTCString()],
     // Package storage of the Go client, Reader.Metadata: "Only the XML and gRPC APIs support getting custom metadata".
+    // How those are worded that no header can carry is not documented; they are left out.
     ...(xml
-      ? Object.entries(object.metadata ?? {}).map(
-          ([field, value]) => [`x-goog-meta-${field.toLowerCase()}`, value] as const,
+      ? Object.entries(object.metadata ?? {}).flatMap(([field, value]) =>
+          /^[\w-]+$/.test(field) && /^[\x20-\x7e]*$/.test(value)
+            ? [[`x-goog-meta-${field.toLowerCase()}`, value] as const]
+            : [],
         )
       : []),
   ].filter((pair): pair is [string, string] => pair[1] !== '');
