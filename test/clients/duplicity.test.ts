@@ -1,11 +1,13 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { CreateBucketCommand } from '@aws-sdk/client-s3';
+import { beforeAll, expect, test } from 'vitest';
 import { copyTree } from './kit/data.ts';
 import { manifest, put } from './kit/files.ts';
 import { debian } from './kit/install.ts';
 import { type RunResult, run } from './kit/run.ts';
 import { clientSuite } from './kit/suite.ts';
+import { sdkClient } from './kit/target.ts';
 
 await clientSuite(
   { name: 'duplicity', install: debian('duplicity', 'duplicity', { also: ['python3-boto3'] }), must: false },
@@ -18,9 +20,15 @@ await clientSuite(
         env: aws,
       });
     };
+    beforeAll(async () => {
+      const client = sdkClient(use().target);
+      await client.send(new CreateBucketCommand({ Bucket: use().bucket }));
+      client.destroy();
+    });
+
     const url = (): string => `boto3+s3://${use().bucket}/backup`;
 
-    test('a full backup, which makes the bucket, and an incremental one', async () => {
+    test('a full backup and an incremental one', async () => {
       const { work, tree } = use();
       await copyTree(tree, path.join(work, 'home'));
       await duplicity(['full', 'home', url()]);

@@ -93,15 +93,19 @@ async function cached(
   });
 }
 
-/** A program from a Debian package. Needs root when it is not there yet. */
+/** A program from a Debian package, and what else it needs. Needs root when it is not there yet. */
 export function debian(
   pkg: string,
   program: string,
   { also = [], at }: { also?: string[]; at?: string } = {},
 ): Installer {
   return async () => {
-    const find = async (): Promise<string | undefined> =>
-      at === undefined ? which(program) : existsSync(at) ? at : undefined;
+    const find = async (): Promise<string | undefined> => {
+      const file = at === undefined ? await which(program) : existsSync(at) ? at : undefined;
+      if (file === undefined || also.length === 0) return file;
+      const status = await run('dpkg-query', ['-W', ...also], { accept: [0, 1] });
+      return status.status === 0 ? file : undefined;
+    };
     const present = await find();
     if (present !== undefined) return { program: present };
     if ((await which('apt-get')) === undefined)
