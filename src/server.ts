@@ -60,6 +60,8 @@ export function createServer(options: ServerOptions): GatewayServer {
       ? createHttpServer(http)
       : createHttpsServer({ ...http, ...options.tls, handshakeTimeout: timeouts.headersMs });
   server.maxConnections = limits.maxConnections;
+  // Beyond a thousand Node would leave headers out unsaid; their size is limited, which is enough.
+  server.maxHeadersCount = 0;
   server.timeout = timeouts.idleMs;
   // A client that has sent its whole request may close its side and still wants the answer.
   Object.assign(server, { httpAllowHalfOpen: true });
@@ -152,7 +154,7 @@ export function createServer(options: ServerOptions): GatewayServer {
   server.on('timeout', (socket) => connections.get(socket)?.onSilence());
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket as Socket);
-    const refusal = refusalFor(error);
+    const refusal = refusalFor(error, connection?.exchanges.size === 0);
     if (connection === undefined || refusal === undefined || connection.socket.bytesRead === 0)
       socket.destroy();
     else connection.refuse(refusal);
@@ -211,14 +213,14 @@ function isAbort(error: unknown): boolean {
 }
 
 /** What a client is told of bytes that are no request; `undefined` when there is nobody to tell. */
-function refusalFor(error: NodeJS.ErrnoException): Refusal | undefined {
+function refusalFor(error: NodeJS.ErrnoException, betweenRequests: boolean): Refusal | undefined {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return refusals.headersTooLarge;
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return refusals.timeout;
     case 'HPE_INVALID_EOF_STATE':
-      return refusals.incompleteBody;
+      return betweenRequests ? refusals.malformed : refusals.incompleteBody;
     default:
       return error.code?.startsWith('HPE_') === true ? refusals.malformed : undefined;
   }

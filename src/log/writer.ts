@@ -16,6 +16,10 @@ export interface LineWriter {
 /** Characters waiting, at most; about 8 MiB. */
 const defaultLimit = 8 * 1024 * 1024;
 const retryMs = 20;
+/** Lines of this long go out together: a system call for each request would be felt. */
+const gatherMs = 10;
+/** Characters that are reason enough to write at once. */
+const gatherLength = 64 * 1024;
 
 /** @param lost makes the line that tells of `count` lines lost */
 export function createLineWriter(
@@ -27,6 +31,7 @@ export function createLineWriter(
   let waitingLength = 0;
   let dropped = 0;
   let writing: Buffer | undefined;
+  let gathering: NodeJS.Timeout | undefined;
   let closed = false;
   const waiters: (() => void)[] = [];
 
@@ -43,6 +48,8 @@ export function createLineWriter(
   };
 
   const next = (): void => {
+    clearTimeout(gathering);
+    gathering = undefined;
     writing = take();
     if (writing === undefined) {
       for (const done of waiters.splice(0)) done();
@@ -66,7 +73,11 @@ export function createLineWriter(
       } else if (count < batch.length) {
         writing = batch.subarray(count);
         writeOut();
-      } else next();
+      } else if (waiters.length > 0 || waitingLength > gatherLength) next();
+      else {
+        writing = undefined;
+        if (waiting.length > 0) gathering = setTimeout(next, gatherMs);
+      }
     });
   };
 
@@ -79,15 +90,13 @@ export function createLineWriter(
       }
       waiting.push(`${line}\n`);
       waitingLength += line.length + 1;
-      if (writing === undefined) {
-        // Lines of one turn of the event loop go out together.
-        writing = Buffer.alloc(0);
-        setImmediate(next);
-      }
+      if (writing === undefined) gathering ??= setTimeout(next, gatherMs);
     },
     flush() {
-      if (writing === undefined) return Promise.resolve();
-      return new Promise((resolve) => waiters.push(resolve));
+      if (writing === undefined && waiting.length === 0) return Promise.resolve();
+      const flushed = new Promise<void>((resolve) => waiters.push(resolve));
+      if (writing === undefined) next();
+      return flushed;
     },
     flushSync() {
       // What is under way may be written twice: better than not at all.

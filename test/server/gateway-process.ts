@@ -1,8 +1,9 @@
 /** The gateway as people run it: a process of its own, in a directory that is thrown away. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { logLines } from './kit.ts';
 
 const repository = join(import.meta.dirname, '../..');
@@ -38,16 +39,37 @@ export function run(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): GatewayProcess {
-  const child = spawn(process.execPath, [join(repository, 'src/main.ts'), ...args], {
-    cwd,
-    env: {
-      PATH: process.env['PATH'],
-      NODE_COMPILE_CACHE: join(repository, 'node_modules/.cache/compile'),
-      PARTWAY_LISTEN: '127.0.0.1:0',
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  return watch(
+    spawn(process.execPath, [join(repository, 'src/main.ts'), ...args], {
+      cwd,
+      env: {
+        PATH: process.env['PATH'],
+        NODE_COMPILE_CACHE: join(repository, 'node_modules/.cache/compile'),
+        PARTWAY_LISTEN: '127.0.0.1:0',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+}
+
+/** `npm start`, as in the quick start, with its data in `cwd`. */
+export function npmStart(cwd: string): GatewayProcess {
+  return watch(
+    spawn('npm', ['start'], {
+      cwd: repository,
+      env: {
+        ...process.env,
+        PARTWAY_LISTEN: '127.0.0.1:0',
+        PARTWAY_FS_ROOT: join(cwd, 'data'),
+        PARTWAY_STATE_DIR: join(cwd, 'state'),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+}
+
+function watch(child: ChildProcessByStdio<null, Readable, Readable>): GatewayProcess {
   let stdout = '';
   let stderr = '';
   let wake: (() => void)[] = [];

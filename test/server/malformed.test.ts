@@ -136,6 +136,18 @@ describe('the header section', () => {
     expectError(answer, 400, 'RequestHeaderSectionTooLarge');
   });
 
+  test('counts however many headers it has', async () => {
+    const answer = await exchange(running.port, `GET /a HTTP/1.1\r\n${host}${'a:b\r\n'.repeat(3000)}\r\n`);
+    expectError(answer, 400, 'RequestHeaderSectionTooLarge');
+  });
+
+  test('that is cut short is no request', async () => {
+    using client = raw(running.port);
+    client.send(`GET /a HTTP/1.1\r\n${host}X-Cut`);
+    client.socket.end();
+    expectError(await client.closed(), 400, 'BadRequest');
+  });
+
   test('does not count the target: a presigned URL of a long key is longer', async () => {
     const target = `/${'a'.repeat(10_000)}`;
     expect(await exchange(running.port, `GET ${target} HTTP/1.1\r\n${host}${close}\r\n`)).toContain(

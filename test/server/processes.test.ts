@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
-import { directory, type GatewayProcess, run } from './gateway-process.ts';
+import { directory, type GatewayProcess, npmStart, run } from './gateway-process.ts';
 import { exchange } from './kit.ts';
 
 const keys = { PARTWAY_ACCESS_KEY_ID: 'AKIDTEST', PARTWAY_SECRET_ACCESS_KEY: 'secret-canary-configured' };
@@ -216,6 +216,19 @@ describe.each(['1', '2'])('the end, with %s workers', (workers) => {
     await expect(put).rejects.toThrow();
   });
 });
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s to npm start reaches the gateway, and npm ends well',
+  async (signal) => {
+    using dir = directory();
+    await using npm = npmStart(dir.path);
+    const endpoint = await npm.listening();
+    npm.child.kill(signal);
+    expect(await npm.ended).toEqual({ code: 0, signal: null });
+    expect(npm.logged('stopped')).toHaveLength(1);
+    await expect(fetch(endpoint)).rejects.toThrow();
+  },
+);
 
 /** An upload of which only half is ever sent. */
 async function stuckUpload(
