@@ -167,6 +167,33 @@ export function listingContract(open: (options: { cleanUpGraceMs: number }) => P
       expect(shown({ entries: met, truncated: false })).toEqual(shown(whole));
     }
 
+    test('a common prefix is shown once, however many uploads and whatever letters it stands for', async () => {
+      const bucket = 'crowded';
+      const keys = ['dir', 'dir0', 'z/1', 'z/2'];
+      for (let index = 0; index < 150; index++) {
+        keys.push(`dir/${['0', 'a', '~', 'é', '\uffff', '\u{1f600}'][index % 6]}${index}`);
+      }
+      await Promise.all(keys.map((key) => store.create(upload({ bucket, key }))));
+      for (const limit of [1, 2, 3, 100, 1_000]) {
+        const met: string[] = [];
+        let keyMarker: string | undefined;
+        for (;;) {
+          const page = await store.listUploads({
+            bucket,
+            delimiter: '/',
+            limit,
+            ...(keyMarker !== undefined && { keyMarker }),
+          });
+          met.push(
+            ...page.entries.map((entry) => (entry.kind === 'prefix' ? entry.prefix : entry.upload.key)),
+          );
+          keyMarker = met.at(-1);
+          if (!page.truncated) break;
+        }
+        expect(met).toEqual(['dir', 'dir/', 'dir0', 'z/']);
+      }
+    });
+
     test('a marker that was aborted meanwhile skips no upload of its key', async () => {
       const bucket = 'purged';
       const records = [1, 2, 3, 4].map((initiatedAt) => upload({ bucket, key: 'k', initiatedAt }));

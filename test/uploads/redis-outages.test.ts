@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
@@ -164,7 +165,8 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     try {
       const error = await wrong.check().catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(UploadStoreUnavailable);
-      expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain('mistaken');
+      expect(inspect(error, { depth: 9, showHidden: true })).toContain('WRONGPASS');
+      expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('mistaken');
       await refused(none.check());
       await right.check();
     } finally {
@@ -213,6 +215,20 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     expect(lines).toEqual([
       'the upload store in Redis cannot be reached',
       'the upload store in Redis is back',
+    ]);
+  });
+
+  test('a log is told of settings that would cost uploads', async () => {
+    await admin.config('SET', 'appendonly', 'no');
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    const lines: string[] = [];
+    const log = { info: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
+    const logged = createRedisStore({ url: server.url, log });
+    while (lines.length < 2) await sleep(5);
+    await logged.close();
+    expect(lines).toEqual([
+      expect.stringMatching(/appendonly yes/),
+      expect.stringMatching(/maxmemory-policy/),
     ]);
   });
 });

@@ -30,8 +30,7 @@ export function createClient(target: RedisTarget, { timeoutMs, tls }: ClientOpti
     // Commands under way when the connection breaks are rejected at once. Whether to send them again is decided in connection.ts.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    // After a failover the address leads to another server, or the server is a replica now.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    reconnectOnError: reconnectToMaster(),
   } satisfies RedisOptions;
   switch (target.kind) {
     case 'server':
@@ -79,6 +78,16 @@ export function disconnect(client: RedisClient): void {
   const nodes = client instanceof Cluster ? client.nodes() : [client];
   client.disconnect();
   for (const { stream } of nodes as readonly { readonly stream?: Socket }[]) stream?.destroy();
+}
+
+/** After a failover the server may be a replica, and its name lead to another one. Not more than once a second: it may stay a replica. */
+function reconnectToMaster(): (error: Error) => boolean {
+  let last = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (!error.message.startsWith('READONLY') || performance.now() - last < longestPauseMs) return false;
+    last = performance.now();
+    return true;
+  };
 }
 
 /** Doubling from 50 ms, with jitter, so that replicas do not come back all at once. */

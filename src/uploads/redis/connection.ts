@@ -4,8 +4,9 @@
  */
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from '../../log.ts';
+import { adviceFrom } from './advice.ts';
 import { createClient, disconnect, type RedisClient } from './client.ts';
-import { classifyFailure, unavailable } from './errors.ts';
+import { classifyFailure, unavailable, withoutCommand } from './errors.ts';
 import { type ScriptName, scripts } from './scripts.ts';
 import type { RedisTarget } from './url.ts';
 
@@ -38,6 +39,8 @@ export interface ConnectionSettings {
 type Invoke = (...args: readonly Argument[]) => Promise<unknown>;
 
 const maxAttempts = 4;
+/** What is under way when a call is given up must be too late by then, whatever clocks round off. */
+const fenceMarginMs = 25;
 
 export function connect(target: RedisTarget, settings: ConnectionSettings): Connection {
   const { log, timeoutMs } = settings;
@@ -51,10 +54,10 @@ export function connect(target: RedisTarget, settings: ConnectionSettings): Conn
   /** Resolves when commands can be sent. After an outage has lasted for a while nobody waits any more. */
   const ready = async (deadline: number): Promise<void> => {
     if (client.status === 'ready') return;
-    if (closed) throw unavailable('it was closed');
+    if (closed) throw unavailable(undefined, 'it was closed');
     const until = Math.min(deadline, readiness.lostAt() + timeoutMs);
     if (!(await readiness.wait(until - performance.now()))) {
-      throw unavailable('there is no connection', readiness.lastError());
+      throw unavailable(readiness.lastError(), 'there is no connection');
     }
   };
 
@@ -67,7 +70,7 @@ export function connect(target: RedisTarget, settings: ConnectionSettings): Conn
         const failure = classifyFailure(error);
         if (failure === 'lost' && attempts < maxAttempts && performance.now() < deadline) continue;
         if (failure === 'other') throw error;
-        throw unavailable(error instanceof Error ? error.message : String(error), error);
+        throw unavailable(error);
       }
     }
   };
@@ -81,7 +84,8 @@ export function connect(target: RedisTarget, settings: ConnectionSettings): Conn
     const deadline = performance.now() + limitMs;
     for (let late = 0; ; late++) {
       const reply = await attempt(() => {
-        const fence = Math.floor(Date.now() + clockOffset + deadline - performance.now());
+        const leftMs = deadline - performance.now() - fenceMarginMs;
+        const fence = Math.floor(Date.now() + clockOffset + leftMs);
         return command.invoke(...keys, ...(command.writes ? [fence, ...args] : args));
       }, deadline);
       if (!Array.isArray(reply)) throw new Error('an unexpected reply of a script');
@@ -89,7 +93,8 @@ export function connect(target: RedisTarget, settings: ConnectionSettings): Conn
       clockOffset = Number(time) - Date.now();
       if (String(values[0]) !== 'late') return values;
       // Refused, hence not carried out. Either time is up, or the clocks differ and this reply has told by how much.
-      if (late > 0 || performance.now() >= deadline) throw unavailable('it was too late to carry out a call');
+      if (late > 0 || performance.now() >= deadline)
+        throw unavailable(undefined, 'it was too late to carry out a call');
     }
   };
 
@@ -159,10 +164,11 @@ function watchReadiness(client: RedisClient, log: ConnectionSettings['log']) {
     settle(true);
   });
   client.on('error', (error: Error) => {
-    lastError = error;
+    lastError = withoutCommand(error);
     if (client.status !== 'ready') lose();
   });
   client.on('close', lose);
+  if (log !== undefined) client.once('ready', () => void advise(client, log));
   client.on('end', () => settle(false));
 
   return {
@@ -186,6 +192,15 @@ function watchReadiness(client: RedisClient, log: ConnectionSettings['log']) {
       });
     },
   };
+}
+
+/** Once, and only if Redis tells: a managed one may not. */
+async function advise(client: RedisClient, log: Pick<Logger, 'info' | 'warn'>): Promise<void> {
+  try {
+    for (const line of adviceFrom(await client.info())) log.warn(line);
+  } catch (error) {
+    log.info('Redis does not tell how it is set up', { error: withoutCommand(error) });
+  }
 }
 
 /** ioredis's own time limit begins anew with each command; this one is the call's. */

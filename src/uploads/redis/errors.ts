@@ -47,9 +47,17 @@ export function classifyFailure(error: unknown): RedisFailure {
   return code !== undefined && (syscall !== undefined || /^E[A-Z]+$/.test(code)) ? 'lost' : 'other';
 }
 
-export function unavailable(reason: string, cause?: unknown): UploadStoreUnavailable {
+/** @param cause may be shown to people: the command that ioredis attaches to it, which can hold a password, is taken off */
+export function unavailable(cause: unknown, reason?: string): UploadStoreUnavailable {
+  const said = cause instanceof Error ? cause.message : undefined;
+  const text = [reason, said?.startsWith('MOVED') ? `${said} (a cluster: use redis+cluster://)` : said];
   return new UploadStoreUnavailable(
-    `the upload store in Redis is unavailable: ${reason}`,
-    cause === undefined ? undefined : { cause },
+    `the upload store in Redis is unavailable: ${text.filter((each) => each !== undefined).join(': ')}`,
+    cause === undefined ? undefined : { cause: withoutCommand(cause) },
   );
+}
+
+export function withoutCommand(error: unknown): unknown {
+  if (error instanceof Error && 'command' in error) delete error.command;
+  return error;
 }
