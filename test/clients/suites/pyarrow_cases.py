@@ -40,7 +40,7 @@ def large_file():
     with s3.open_input_stream(f"{BUCKET}/big.bin") as stream:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
-        assert stream.metadata()[b"Content-Type"] == b"text/x-big"
+        assert stream.metadata()["Content-Type"] == b"text/x-big"
     assert digest.hexdigest() == os.environ["CASE_FILE_SHA256"]
     with s3.open_input_file(f"{BUCKET}/big.bin") as file, open(FILE, "rb") as local:
         for start, length in [(0, 10), (8_388_600, 100), (info.size - 7, 7), (info.size - 7, 700)]:
