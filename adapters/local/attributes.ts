@@ -11,10 +11,9 @@ import { dirname } from 'node:path';
 import { AdapterError } from '../errors.ts';
 import type { ObjectAttributes } from '../types.ts';
 import { type PackedAttributes, pack, unpack } from './codec.ts';
-import { orMissing } from './errors.ts';
 import type { Files } from './files.ts';
 import type { Layout } from './layout.ts';
-import { Lru } from './lru.ts';
+import { Recent } from './recent.ts';
 import { type FileState, versionOf } from './state.ts';
 
 interface Record {
@@ -25,13 +24,21 @@ interface Record {
   readonly attributes: PackedAttributes;
 }
 
-/** Characters of JSON kept in memory, over all objects. */
-const cacheLimit = 16 * 1024 * 1024;
+interface Stored {
+  readonly record: Record;
+  readonly inode: string;
+  readonly length: number;
+}
+
+/** Memory that attributes may take, in bytes, roughly: an entry's own cost and some bytes for each character of JSON. */
+const cacheLimit = 32 * 1024 * 1024;
+const entryCost = 700;
+const characterCost = 3;
 
 export class AttributeStore {
   readonly #layout: Layout;
   readonly #files: Files;
-  readonly #cache = new Lru<ObjectAttributes>(cacheLimit);
+  readonly #cache = new Recent<ObjectAttributes>(cacheLimit);
 
   constructor(layout: Layout, files: Files) {
     this.#layout = layout;
@@ -60,13 +67,13 @@ export class AttributeStore {
         format: 1,
         key,
         dataInode: String(state.inode),
-        ownInode: String((await handle.stat({ bigint: true })).ino),
+        ownInode: String((await this.#files.look.stat(handle)).ino),
         attributes: pack(attributes),
       };
       const text = JSON.stringify(record);
       await handle.writeFile(text);
       await Promise.all([this.#files.sync(handle), this.#files.syncPath(dirname(path), this.#layout.root)]);
-      this.#cache.set(cacheKey(bucket, key, state), attributes, text.length);
+      this.remember(bucket, key, state, attributes, text.length);
       return true;
     } catch (error) {
       await this.#files.discard(path);
@@ -85,26 +92,19 @@ export class AttributeStore {
     const { record, inode, length } = found;
     if (record.ownInode === inode && record.dataInode !== String(state.inode)) return undefined;
     const attributes = unpack(record.attributes);
-    this.#cache.set(cacheKey(bucket, key, state), attributes, length);
+    this.remember(bucket, key, state, attributes, length);
     return attributes;
   }
 
-  async readFile(
-    path: string,
-  ): Promise<{ readonly record: Record; readonly inode: string; readonly length: number } | undefined> {
-    const handle = await orMissing(this.#files.layer.open(path, 'r'));
-    if (handle === undefined) return undefined;
-    try {
-      const [stats, text] = await Promise.all([handle.stat({ bigint: true }), handle.readFile('utf8')]);
-      return { record: parse(path, text), inode: String(stats.ino), length: text.length };
-    } finally {
-      await handle.close();
-    }
+  /** What a file of this store holds, whether or not it belongs to a state that is to be had. */
+  async readFile(path: string): Promise<Stored | undefined> {
+    const file = await this.#files.look.read(path);
+    return file && { record: parse(path, file.text), inode: String(file.inode), length: file.text.length };
   }
 
   /** What {@link read} is to say of this state from now on: it was found to have none. */
-  remember(bucket: string, key: string, state: FileState, attributes: ObjectAttributes): void {
-    this.#cache.set(cacheKey(bucket, key, state), attributes, 200);
+  remember(bucket: string, key: string, state: FileState, attributes: ObjectAttributes, length = 0): void {
+    this.#cache.set(cacheKey(bucket, key, state), attributes, entryCost + length * characterCost);
   }
 
   /** Gives the attributes of one state to another, in place of what that has. */

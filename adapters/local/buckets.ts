@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AdapterError } from '../errors.ts';
 import type { BucketInfo } from '../types.ts';
 import type { Context } from './context.ts';
-import { codeOf, orMissing } from './errors.ts';
+import { codeOf } from './errors.ts';
 import { noSuchBucket, requireBucket } from './find.ts';
 import { firstKey } from './listing/list.ts';
 import { isBucketName } from './names.ts';
@@ -14,7 +14,7 @@ export async function listBuckets(context: Context): Promise<readonly BucketInfo
   const names = entries.filter((entry) => entry.isDirectory() && isBucketName(entry.name));
   const infos = await Promise.all(
     names.map(async ({ name }) => {
-      const stats = await orMissing(files.layer.lstat(layout.bucket(name)));
+      const stats = await files.look.lstat(layout.bucket(name));
       return stats?.isDirectory() ? [{ name, createdAt: stats.birthtime }] : [];
     }),
   );
@@ -38,7 +38,7 @@ export async function createBucket(context: Context, bucket: string): Promise<vo
   const path = layout.bucket(bucket);
   const release = await locks.acquireAll();
   try {
-    if ((await orMissing(files.layer.lstat(path))) !== undefined) {
+    if ((await files.look.lstat(path)) !== undefined) {
       throw new AdapterError('BucketExists', `${bucket} exists`);
     }
     // What a removal that was cut off left must not become this bucket's.
@@ -94,7 +94,7 @@ async function removeEmptyDirectories(context: Context, path: string, bucket: st
 /** One rename, so that it is there whole or not at all. Resolves to where it is now; `undefined` when there was nothing. */
 export async function moveToTrash(context: Context, path: string): Promise<string | undefined> {
   const { files, layout } = context;
-  if ((await orMissing(files.layer.lstat(path))) === undefined) return undefined;
+  if ((await files.look.lstat(path)) === undefined) return undefined;
   await files.makePrivate(layout.trash);
   const trash = layout.newTrash();
   try {

@@ -5,6 +5,7 @@ import { type FileLayer, Files } from './files.ts';
 import { createLayout, type Layout } from './layout.ts';
 import { Directories } from './listing/directories.ts';
 import { KeyLocks } from './lock.ts';
+import { Looks, type SyncLooks } from './looks.ts';
 
 export interface Context {
   readonly layout: Layout;
@@ -14,15 +15,22 @@ export interface Context {
   readonly directories: Directories;
 }
 
-export async function openContext(root: string, layer: FileLayer, durable: boolean): Promise<Context> {
+export interface ContextOptions {
+  readonly root: string;
+  readonly durable: boolean;
+  readonly layer: FileLayer;
+  readonly sync: SyncLooks | undefined;
+}
+
+export async function openContext({ root, durable, layer, sync }: ContextOptions): Promise<Context> {
   const layout = createLayout(await realRoot(root, layer));
-  const files = new Files(layer, durable);
+  const files = new Files(layer, new Looks(layer, sync), durable);
   return {
     layout,
     files,
     attributes: new AttributeStore(layout, files),
     locks: new KeyLocks(layout.locks),
-    directories: new Directories(layer),
+    directories: new Directories(files),
   };
 }
 

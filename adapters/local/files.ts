@@ -1,9 +1,11 @@
 /** The file system as this adapter uses it, and what it takes for a change to survive a power cut. */
 import { constants } from 'node:fs';
-import fs, { type FileHandle } from 'node:fs/promises';
+import type fs from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf, isMissing } from './errors.ts';
-import { Lru } from './lru.ts';
+import type { Looks } from './looks.ts';
+import { Recent } from './recent.ts';
 
 /** Injectable, so that tests can fail or record any call. */
 export type FileLayer = Pick<
@@ -23,16 +25,16 @@ export type FileLayer = Pick<
   | 'unlink'
 >;
 
-export const nodeFiles: FileLayer = fs;
-
 export class Files {
   readonly layer: FileLayer;
+  readonly look: Looks;
   readonly #durable: boolean;
   /** What is known to have its name on disk. */
-  readonly #named = new Lru<true>(10_000);
+  readonly #named = new Recent<true>(10_000);
 
-  constructor(layer: FileLayer, durable: boolean) {
+  constructor(layer: FileLayer, looks: Looks, durable: boolean) {
     this.layer = layer;
+    this.look = looks;
     this.#durable = durable;
   }
 

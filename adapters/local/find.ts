@@ -6,7 +6,7 @@ import { AdapterError } from '../errors.ts';
 import type { ObjectInfo } from '../types.ts';
 import { derivedAttributes } from './attributes.ts';
 import type { Context } from './context.ts';
-import { codeOf, isMissing, orMissing } from './errors.ts';
+import { codeOf, isMissing } from './errors.ts';
 import { checkKey } from './names.ts';
 import { type FileState, lastModifiedOf, stateOf, versionOf } from './state.ts';
 
@@ -24,7 +24,7 @@ export interface BucketIdentity {
 /** `undefined` when the bucket is missing. A link to a directory is no bucket. */
 export async function bucketIdentity(context: Context, bucket: string): Promise<BucketIdentity | undefined> {
   const { layout, files } = context;
-  const stats = await orMissing(files.layer.lstat(layout.bucket(bucket), { bigint: true }));
+  const stats = await files.look.lstat(layout.bucket(bucket));
   return stats?.isDirectory() ? { inode: stats.ino, createdNs: stats.birthtimeNs } : undefined;
 }
 
@@ -44,18 +44,15 @@ export async function requireBucket(context: Context, bucket: string): Promise<B
 
 /** The state of a regular file that is reached without following any link. */
 export async function naturalState(context: Context, path: string): Promise<FileState | undefined> {
-  const { layer } = context.files;
+  const { look } = context.files;
   const directory = dirname(path);
-  const [stats, real] = await Promise.all([
-    orMissing(layer.lstat(path, { bigint: true })),
-    orMissing(layer.realpath(directory)),
-  ]);
+  const [stats, real] = await Promise.all([look.lstat(path), look.realpath(directory)]);
   return stats?.isFile() && real === directory ? stateOf(stats) : undefined;
 }
 
 /** The state of a file in the private tree. */
 export async function oddState(context: Context, path: string): Promise<FileState | undefined> {
-  const stats = await orMissing(context.files.layer.lstat(path, { bigint: true }));
+  const stats = await context.files.look.lstat(path);
   return stats?.isFile() ? stateOf(stats) : undefined;
 }
 
@@ -166,7 +163,7 @@ async function openFile(context: Context, path: string, exposed: boolean): Promi
   }
   try {
     const [stats, inside] = await Promise.all([
-      handle.stat({ bigint: true }),
+      context.files.look.stat(handle),
       exposed ? isReachedByNoLink(context, handle, path) : true,
     ]);
     if (stats.isFile() && inside) return { handle, found: { path, state: stateOf(stats) } };
@@ -183,12 +180,12 @@ async function openFile(context: Context, path: string, exposed: boolean): Promi
  * swapped for a link at the wrong moment leads nowhere; elsewhere the directory is looked at.
  */
 async function isReachedByNoLink(context: Context, handle: FileHandle, path: string): Promise<boolean> {
-  const { layer } = context.files;
+  const { look } = context.files;
   if (process.platform === 'linux') {
-    const real = await orMissing(layer.readlink(`/proc/self/fd/${handle.fd}`));
+    const real = await look.readlink(`/proc/self/fd/${handle.fd}`);
     // proc(5): the name of a file that has been replaced since ends so.
     if (real !== undefined) return real === path || real === `${path} (deleted)`;
   }
   const directory = dirname(path);
-  return (await orMissing(layer.realpath(directory))) === directory;
+  return (await look.realpath(directory)) === directory;
 }

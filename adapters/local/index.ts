@@ -1,12 +1,14 @@
 /** Objects as files below a directory. See layout.ts for what lies where, and docs/backends.md for what it promises. */
 import { constants } from 'node:fs';
+import nodeFiles from 'node:fs/promises';
 import type { BucketCall, Capabilities, ListObjectsCall, StorageAdapter } from '../types.ts';
 import * as buckets from './buckets.ts';
 import { type Context, openContext } from './context.ts';
 import * as documents from './documents.ts';
 import { FromCaller, toAdapterError } from './errors.ts';
-import { type FileLayer, nodeFiles } from './files.ts';
+import type { FileLayer } from './files.ts';
 import { listObjects } from './listing/list.ts';
+import { nodeLooks } from './looks.ts';
 import { maxKeyBytes } from './names.ts';
 import * as objects from './objects.ts';
 import { sweep } from './sweep.ts';
@@ -34,11 +36,16 @@ const capabilities: Capabilities = {
   encryptsAtRest: false,
 };
 
-export function createLocalAdapter({ root, durability, fs = nodeFiles }: LocalOptions): StorageAdapter {
+export function createLocalAdapter({ root, durability, fs }: LocalOptions): StorageAdapter {
   let opened: Promise<Context> | undefined;
   /** Tried again with the next call when it failed: a mount may come later than the gateway. */
   const context = async (): Promise<Context> => {
-    opened ??= openContext(root, fs, durability === 'full');
+    opened ??= openContext({
+      root,
+      durable: durability === 'full',
+      layer: fs ?? nodeFiles,
+      sync: fs === undefined ? nodeLooks : undefined,
+    });
     try {
       return await opened;
     } catch (error) {

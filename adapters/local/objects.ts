@@ -174,7 +174,7 @@ export async function setAttributes(context: Context, call: SetAttributesCall): 
       const now = await find(context, bucket, key);
       checkCondition(key, { version }, now?.state);
       await handle.utimes(stamp, stamp);
-      state = stateOf(await handle.stat({ bigint: true }));
+      state = stateOf(await files.look.stat(handle));
       // A file system that keeps coarser times has given it another one.
       if (state.mtimeNs !== planned.mtimeNs) await attributes.move(bucket, key, planned, state);
     } catch (error) {

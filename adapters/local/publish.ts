@@ -4,15 +4,8 @@ import { dirname } from 'node:path';
 import { AdapterError } from '../errors.ts';
 import type { ObjectAttributes, ObjectInfo, WriteCondition } from '../types.ts';
 import type { Context } from './context.ts';
-import { codeOf, isMissing, orMissing } from './errors.ts';
-import {
-  type BucketIdentity,
-  bucketIdentity,
-  isSameBucket,
-  naturalState,
-  noSuchBucket,
-  oddState,
-} from './find.ts';
+import { codeOf, isMissing } from './errors.ts';
+import { type BucketIdentity, bucketIdentity, isSameBucket, noSuchBucket, oddState } from './find.ts';
 import { type FileState, lastModifiedOf, newStamp, stateOf, versionOf } from './state.ts';
 
 export interface Publication {
@@ -60,7 +53,7 @@ async function makeDurable(context: Context, publication: Publication): Promise<
   for (;;) {
     const stamp = newStamp();
     await handle.utimes(stamp, stamp);
-    const state = stateOf(await handle.stat({ bigint: true }));
+    const state = stateOf(await files.look.stat(handle));
     const [synced, written] = await Promise.allSettled([
       files.sync(handle),
       attributes.write(bucket, key, state, publication.attributes),
@@ -106,7 +99,7 @@ async function moveIntoPlace(context: Context, publication: Publication): Promis
         const code = codeOf(error) ?? '';
         if (target.path === natural && noPlace.has(code)) natural = undefined;
         else if (code !== 'ENOENT') throw error;
-        else if ((await orMissing(files.layer.lstat(path))) === undefined) {
+        else if ((await files.look.lstat(path)) === undefined) {
           throw new AdapterError('NoSuchPart', `the staged bytes of ${key} are gone`, { cause: error });
         }
         if (target.path === odd) await files.makePrivate(dirname(odd));
@@ -130,12 +123,15 @@ async function chooseTarget(
   natural: string | undefined,
   odd: string,
 ): Promise<{ readonly path: string; readonly former: FileState | undefined }> {
-  const [now, naturalFormer, oddFormer, blocked] = await Promise.all([
+  const { look } = context.files;
+  const [now, here, oddFormer] = await Promise.all([
     bucketIdentity(context, bucket),
-    natural === undefined ? undefined : naturalState(context, natural),
+    natural === undefined ? undefined : look.lstat(natural),
     oddState(context, odd),
-    natural !== undefined && isBlocked(context, natural),
   ]);
+  const naturalFormer = here?.isFile() ? stateOf(here) : undefined;
+  // A link or a pipe that is not ours to replace, or a directory.
+  const blocked = here !== undefined && !here.isFile();
   if (!isSameBucket(now, identity)) throw noSuchBucket(bucket);
   const former = naturalFormer ?? oddFormer;
   if (condition !== undefined) checkCondition(key, condition, former);
@@ -153,31 +149,28 @@ export function checkCondition(key: string, condition: WriteCondition, former: F
   }
 }
 
-/** Something other than a file has the name: a link or a pipe that is not ours to replace, or a directory. */
-async function isBlocked(context: Context, path: string): Promise<boolean> {
-  const stats = await orMissing(context.files.layer.lstat(path));
-  return stats !== undefined && !stats.isFile();
-}
-
 /** Makes the directories that lead from the bucket to a file. `false` when a file, or a link, is in their way. */
 async function makeParents(context: Context, bucketPath: string, path: string): Promise<boolean> {
   const { files } = context;
   const directory = dirname(path);
-  const real = await orMissing(files.layer.realpath(directory));
+  const real = await files.look.realpath(directory);
   if (real !== undefined) return real === directory;
   // Never the bucket itself: a writer must not bring a removed bucket back.
   for (let end = bucketPath.length; end !== -1; ) {
     end = path.indexOf('/', end + 1);
     if (end === -1) break;
+    const parent = path.slice(0, end);
     try {
-      await files.makeDirectory(path.slice(0, end));
+      if (await files.makeDirectory(parent)) continue;
     } catch (error) {
       // Removed again meanwhile, or the bucket is gone: the rename finds out.
       if (codeOf(error) === 'ENOENT') return true;
       if (isMissing(error)) return false;
       throw error;
     }
+    // A link is not gone through, not even to make a directory.
+    if ((await files.look.lstat(parent))?.isDirectory() === false) return false;
   }
-  const made = await orMissing(files.layer.realpath(directory));
+  const made = await files.look.realpath(directory);
   return made === undefined || made === directory;
 }

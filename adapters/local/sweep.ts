@@ -1,5 +1,5 @@
 /** Collects what crashes left in the private tree. Live objects are never touched: it looks at names of ours only. */
-import type { Stats } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { isAdapterError } from '../errors.ts';
 import type { SweepCall, SweepResult } from '../types.ts';
@@ -79,7 +79,7 @@ class Sweep {
     const { files } = this.#context;
     for (const name of await this.names(shard)) {
       const path = join(shard, name);
-      const stats = await orMissing(files.layer.lstat(path));
+      const stats = await files.look.lstat(path);
       if (!this.#isOld(stats)) continue;
       if (!(await this.#belongsToObject(bucket, path))) await this.#remove(path, stats);
     }
@@ -100,15 +100,15 @@ class Sweep {
     }
   }
 
-  #isOld(stats: Stats | undefined): stats is Stats {
+  #isOld(stats: BigIntStats | undefined): stats is BigIntStats {
     return stats !== undefined && stats.mtimeMs < this.#call.olderThan.getTime();
   }
 
-  async #remove(path: string, known?: Stats): Promise<void> {
-    const { layer } = this.#context.files;
-    const stats = known ?? (await orMissing(layer.lstat(path)));
+  async #remove(path: string, known?: BigIntStats): Promise<void> {
+    const { layer, look } = this.#context.files;
+    const stats = known ?? (await look.lstat(path));
     if (!this.#isOld(stats)) return;
-    const bytes = stats.isDirectory() ? (await this.#measure(path)).bytes : stats.size;
+    const bytes = stats.isDirectory() ? (await this.#measure(path)).bytes : Number(stats.size);
     if (!this.#call.dryRun) await layer.rm(path, { recursive: true, force: true });
     this.#count(bytes);
   }
@@ -125,12 +125,12 @@ class Sweep {
 
   /** Bytes on disk below a path, and when anything there changed last. */
   async #measure(path: string): Promise<{ readonly newest: number; readonly bytes: number }> {
-    const { layer } = this.#context.files;
-    const stats = await orMissing(layer.lstat(path));
+    const { look } = this.#context.files;
+    const stats = await look.lstat(path);
     if (stats === undefined) return { newest: Number.POSITIVE_INFINITY, bytes: 0 };
-    let newest = stats.mtimeMs;
+    let newest = Number(stats.mtimeMs);
     // Slotted files are sparse: what they take, not how far they reach.
-    let bytes = stats.isDirectory() ? 0 : stats.blocks * 512;
+    let bytes = stats.isDirectory() ? 0 : Number(stats.blocks) * 512;
     if (stats.isDirectory()) {
       for (const name of await this.names(path)) {
         const below = await this.#measure(join(path, name));

@@ -1,7 +1,6 @@
 /** What a listing may hold, in its order: the ordinary files of a bucket and its private tree, merged and rolled up. */
 import type { ListObjectsCall } from '../../types.ts';
 import type { Context } from '../context.ts';
-import { orMissing } from '../errors.ts';
 import { compareKeys, isNaturalPath, keyOfOddPath, maxKeyBytes, oddPath, oddPrefix } from '../names.ts';
 import { type Bound, Feed, walk } from './walk.ts';
 
@@ -21,7 +20,7 @@ export async function openCandidates(context: Context, call: ListObjectsCall): P
   const directory = base.slice(0, -1);
   const path = directory === '' ? layout.bucket(bucket) : `${layout.bucket(bucket)}/${directory}`;
   const reached =
-    directory === '' || (isNaturalPath(directory) && (await orMissing(files.layer.realpath(path))) === path);
+    directory === '' || (isNaturalPath(directory) && (await files.look.realpath(path)) === path);
   const natural = new Feed(
     (from) => (reached ? walk({ directories, path, base, bound: from, shallow }) : nothing()),
     bound,

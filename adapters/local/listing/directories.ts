@@ -1,9 +1,9 @@
 /** Sorted names of directories, kept between the pages of a listing. */
 import type { Dirent } from 'node:fs';
 import { orMissing } from '../errors.ts';
-import type { FileLayer } from '../files.ts';
-import { Lru } from '../lru.ts';
+import type { Files } from '../files.ts';
 import { compareKeys } from '../names.ts';
+import { Recent } from '../recent.ts';
 
 /** Names kept, over all directories: some 60 bytes each. */
 const cacheLimit = 500_000;
@@ -21,11 +21,11 @@ interface Reading {
 }
 
 export class Directories {
-  readonly #layer: FileLayer;
-  readonly #readings = new Lru<Reading>(cacheLimit);
+  readonly #files: Files;
+  readonly #readings = new Recent<Reading>(cacheLimit);
 
-  constructor(layer: FileLayer) {
-    this.#layer = layer;
+  constructor(files: Files) {
+    this.#files = files;
   }
 
   /**
@@ -33,7 +33,7 @@ export class Directories {
    * is not UTF-8. `undefined` when there is no such directory (a link to one is none).
    */
   async read(path: string): Promise<readonly string[] | undefined> {
-    const stats = await orMissing(this.#layer.lstat(path, { bigint: true }));
+    const stats = await this.#files.look.lstat(path);
     if (!stats?.isDirectory()) return undefined;
     const { ino: inode, ctimeNs } = stats;
     const known = this.#readings.get(path);
@@ -49,7 +49,7 @@ export class Directories {
   /** Whether a file lies anywhere below, found without reading large directories whole. */
   async holdsFile(path: string): Promise<boolean> {
     const below: string[] = [];
-    const directory = await orMissing(this.#layer.opendir(path));
+    const directory = await orMissing(this.#files.layer.opendir(path));
     if (directory === undefined) return false;
     for await (const entry of directory) {
       if (entry.name.includes('\ufffd') && !(await this.#isUtf8(path, entry.name))) continue;
@@ -61,7 +61,7 @@ export class Directories {
   }
 
   async #readNames(path: string): Promise<string[] | undefined> {
-    const entries = await orMissing(this.#layer.readdir(path, { withFileTypes: true }));
+    const entries = await orMissing(this.#files.layer.readdir(path, { withFileTypes: true }));
     if (entries === undefined) return undefined;
     const names: string[] = [];
     let surrogates = false;
@@ -80,7 +80,7 @@ export class Directories {
 
   /** What is not UTF-8 is read with U+FFFD in its place, which a name may also hold by right. */
   async #onlyUtf8(path: string, names: readonly string[]): Promise<string[]> {
-    const raw = await this.#layer.readdir(path, { encoding: 'buffer' });
+    const raw = await this.#files.layer.readdir(path, { encoding: 'buffer' });
     const valid = new Set(raw.filter((name) => Buffer.from(name.toString()).equals(name)).map(String));
     return names.filter((name) => valid.has(name.endsWith('/') ? name.slice(0, -1) : name));
   }

@@ -4,7 +4,7 @@ import type { ListEntry, ListObjectsCall, ListObjectsResult, ObjectInfo } from '
 import { derivedAttributes } from '../attributes.ts';
 import { mapBounded } from '../bounded.ts';
 import type { Context } from '../context.ts';
-import { FromCaller, orMissing } from '../errors.ts';
+import { FromCaller } from '../errors.ts';
 import { describe, type Found, requireBucket } from '../find.ts';
 import { type FileState, lastModifiedOf, stateOf, versionOf } from '../state.ts';
 import { type Candidate, openCandidates } from './candidates.ts';
@@ -47,7 +47,7 @@ async function resolve(
   }
   const { key, path } = candidate;
   const look = async (): Promise<Found | undefined> => {
-    const stats = await orMissing(context.files.layer.lstat(path, { bigint: true }));
+    const stats = await context.files.look.lstat(path);
     return stats?.isFile() ? { path, state: stateOf(stats) } : undefined;
   };
   for (;;) {

@@ -4,7 +4,6 @@ import { AdapterError } from '../../errors.ts';
 import type { CompleteUploadCall, ObjectInfo, StoredPart } from '../../types.ts';
 import { copyRange } from '../body.ts';
 import type { Context } from '../context.ts';
-import { orMissing } from '../errors.ts';
 import { type BucketIdentity, findInfo, requireBucket } from '../find.ts';
 import { unique } from '../layout.ts';
 import { FileLock } from '../lock.ts';
@@ -18,7 +17,7 @@ export async function completeUpload(context: Context, call: CompleteUploadCall)
   checkKey(key);
   const identity = await requireBucket(context, bucket);
   const staging = new Staging(context, bucket, uploadId);
-  const there = await orMissing(context.files.layer.lstat(staging.directory));
+  const there = await context.files.look.lstat(staging.directory);
   if (there === undefined) return recognise(context, staging, call);
   // A lease that ran out while its holder was stopped must not let two work on the same files.
   const lock = new FileLock(`${staging.directory}/lock`);

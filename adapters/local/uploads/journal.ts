@@ -49,12 +49,12 @@ export async function writeJournal(
 
 /** The object that an earlier attempt published; `undefined` when none did. */
 export async function readPublished(context: Context, directory: string): Promise<ObjectInfo | undefined> {
-  const { layer } = context.files;
+  const { layer, look } = context.files;
   const path = `${directory}/${name}`;
   const text = await orMissing(layer.readFile(path, 'utf8'));
   if (text === undefined) return undefined;
   const { source, info } = parse(path, text);
-  if ((await orMissing(layer.lstat(`${directory}/${source}`))) !== undefined) return undefined;
+  if ((await look.lstat(`${directory}/${source}`)) !== undefined) return undefined;
   return { ...info, lastModified: new Date(info.lastModified), attributes: unpack(info.attributes) };
 }
 

@@ -20,7 +20,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { AdapterError } from '../../errors.ts';
 import type { PartToken } from '../../types.ts';
 import type { Context } from '../context.ts';
-import { codeOf, orMissing } from '../errors.ts';
+import { codeOf } from '../errors.ts';
 import { bucketIdentity, noSuchBucket } from '../find.ts';
 
 /** Where a part is: in a slot of `data.<slot>`, in a file below `parts/`, or nowhere, having no bytes. */
@@ -80,7 +80,7 @@ export class Staging {
     const slot = grids.find((grid) => grid >= size) ?? (grids.length < maxGrids ? size : undefined);
     if (slot === undefined || partNumber * slot > maxSlotEnd) return undefined;
     if (!(await this.#touch(this.claim(slot, partNumber)))) return undefined;
-    if ((await orMissing(files.layer.lstat(this.sealed))) === undefined) return slot;
+    if ((await files.look.lstat(this.sealed)) === undefined) return slot;
     await files.remove(this.claim(slot, partNumber));
     return undefined;
   }
@@ -91,7 +91,7 @@ export class Staging {
 
   /** Marks a slot that holds a part which is not needed any more. It is never given to another attempt. */
   async killSlot(slot: number, partNumber: number): Promise<void> {
-    if ((await orMissing(this.#context.files.layer.lstat(this.directory))) === undefined) return;
+    if ((await this.#context.files.look.lstat(this.directory)) === undefined) return;
     await this.#touch(`${this.claim(slot, partNumber)}.dead`);
   }
 
