@@ -1,6 +1,7 @@
 /** loadConfig: the YAML file and the environment in, a sound Config out, or every problem at once. */
 import { existsSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
+import { parseMasterKeys } from './config/master-keys.ts';
 import { ConfigError } from './config/problems.ts';
 import { type Environment, Reader } from './config/reader.ts';
 import { readCredentials, readRouting, requireReadable } from './config/routing.ts';
@@ -48,6 +49,11 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
     baseDomains: values.baseDomains,
     trustedProxies: values.trustedProxies,
     allowSseCOverHttp: values.allowSseCOverHttp,
+    encryption: {
+      keys: parseMasterKeys(values['encryption.keys'] ?? ''),
+      backendAtRest: values['encryption.backendAtRest'],
+      kms: values['encryption.kms'],
+    },
     defaultChecksum: values.defaultChecksum === 'none' ? undefined : values.defaultChecksum,
     credentials,
     stateDir: values.stateDir,

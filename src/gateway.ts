@@ -3,8 +3,11 @@ import { createApp } from './app.ts';
 import { credentialSource, Secret } from './auth/credentials.ts';
 import { type BuiltBackends, buildBackends } from './backends.ts';
 import { createBackground } from './background.ts';
+import { loadMasterKeys } from './config/load-master-keys.ts';
 import type { Config, Credential } from './config.ts';
 import type { Logger } from './log.ts';
+import { MasterKeys } from './s3/encryption/master-keys.ts';
+import type { EncryptionSettings } from './s3/encryption/settings.ts';
 import type { Gateway, GatewaySettings, Owner } from './s3/operation.ts';
 import type { App } from './server/env.ts';
 import { createStorage } from './storage.ts';
@@ -34,6 +37,7 @@ export async function createGateway(
   credentials: readonly Credential[],
   log: Logger,
 ): Promise<RunningGateway> {
+  const encryption = encryptionOf(config);
   const { backends, routes }: BuiltBackends = await buildBackends(config);
   const storage = createStorage(backends, routes);
   const uploads = await openStore(config);
@@ -45,7 +49,14 @@ export async function createGateway(
     keepAliveAfterMs,
     completionLeaseMs: config.uploads.leaseMs,
   };
-  const gateway: Gateway = { settings, storage, uploads, log, background: background.run };
+  const gateway: Gateway = {
+    settings,
+    encryption,
+    storage,
+    uploads,
+    log,
+    background: background.run,
+  };
   const app = createApp({
     gateway,
     credentials: credentialSource(
@@ -77,6 +88,19 @@ export async function createGateway(
       await background.settled();
       await Promise.all([uploads.close(), storage.close()]);
     },
+  };
+}
+
+function encryptionOf(config: Config): EncryptionSettings {
+  const { isOffered, keys } = loadMasterKeys(config);
+  return {
+    customerKeysOverHttp: config.allowSseCOverHttp,
+    kms: config.encryption.kms,
+    backendAtRest: config.encryption.backendAtRest,
+    keys: new MasterKeys(
+      keys.map(({ id, key }) => ({ id, key: Buffer.from(key, 'base64') })),
+      { current: isOffered },
+    ),
   };
 }
 

@@ -11,6 +11,7 @@ export function createProcessLog(config: Config, credentials: readonly Credentia
       ...credentials.map((credential) => credential.secretAccessKey),
       ...config.backends.flatMap(backendSecrets),
       ...redisSecrets(config.redis),
+      ...config.encryption.keys.map(({ key }) => key),
     ],
   });
   process.on('uncaughtException', (error) => {

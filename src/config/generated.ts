@@ -1,17 +1,7 @@
 /** The key pair that is made on the first start when none is configured, and kept in the state directory. */
 import { randomBytes, randomInt } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { keepPrivateFile, readPrivateFile } from './private-file.ts';
 import { ConfigError } from './problems.ts';
 import { isMapping, reason } from './reader.ts';
 import type { Credential } from './types.ts';
@@ -23,20 +13,16 @@ export interface GeneratedCredential {
   readonly isNew: boolean;
 }
 
-/**
- * The pair kept in `stateDir`, made if there is none. Processes that race for the first start all get the one that was
- * linked into place first. @throws ConfigError
- */
+/** The pair kept in `stateDir`, made if there is none: one, however many processes start at once. @throws ConfigError */
 export function generatedCredential(stateDir: string): GeneratedCredential {
   const file = join(stateDir, 'credentials.json');
   try {
-    const kept = read(file);
-    if (kept !== undefined) return { credential: kept, file, isNew: false };
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    const isNew = publish(file, newCredential());
-    const credential = read(file);
-    if (credential === undefined) throw new Error(`${file} vanished`);
-    return { credential, file, isNew };
+    const { isNew, value } = keepPrivateFile(
+      file,
+      () => `${JSON.stringify(newCredential(), null, 2)}\n`,
+      () => read(file),
+    );
+    return { credential: value, file, isNew };
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     throw new ConfigError([
@@ -61,51 +47,12 @@ function newCredential(): Credential {
   return { accessKeyId: `PWAY${id}`, secretAccessKey: secret.slice(0, 40) };
 }
 
-/** Written aside, synced, and linked into place: whole or not there. `false` when another process was first. */
-function publish(file: string, credential: Credential): boolean {
-  const aside = `${file}.${randomBytes(8).toString('hex')}`;
-  try {
-    const fd = openSync(aside, 'wx', 0o600);
-    try {
-      writeFileSync(fd, `${JSON.stringify(credential, null, 2)}\n`);
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-    linkSync(aside, file);
-    syncDirectory(dirname(file));
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    rmSync(aside, { force: true });
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const fd = openSync(directory, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
 function read(file: string): Credential | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  }
-  if ((statSync(file).mode & 0o077) !== 0)
-    throw problem(
-      file,
-      'can be read by others',
-      `chmod 600 ${file}, and delete it for a new pair if others may have read it`,
-    );
+  const text = readPrivateFile(
+    file,
+    `chmod 600 ${file}, and delete it for a new pair if others may have read it`,
+  );
+  if (text === undefined) return undefined;
   const value = parse(text, file);
   if (
     !isMapping(value) ||
@@ -126,9 +73,7 @@ function parse(text: string, file: string): unknown {
 }
 
 function noPair(file: string): ConfigError {
-  return problem(file, 'does not hold a key pair', 'delete it for a new pair');
-}
-
-function problem(key: string, what: string, fix: string): ConfigError {
-  return new ConfigError([{ key, problem: what, fix }]);
+  return new ConfigError([
+    { key: file, problem: 'does not hold a key pair', fix: 'delete it for a new pair' },
+  ]);
 }

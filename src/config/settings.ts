@@ -3,6 +3,7 @@
  * docs/configuration.md are made from here.
  */
 import { parseRedisUrl, RedisUrlError } from '../uploads/redis/url.ts';
+import { masterKeyList } from './master-keys.ts';
 import {
   address,
   BadValue,
@@ -154,6 +155,21 @@ export const settings = {
   secretAccessKey: credentialSettings.secretAccessKey,
   allowSseCOverHttp: setting(flag, 'false', 'Take customer-provided encryption keys over plain HTTP too.'),
 
+  'encryption.keys': secret(
+    masterKeyList,
+    'Master keys for `AES256` (SSE-S3). The first encrypts, all decrypt. Without any, one is made and kept in `stateDir`, but not beside Redis.',
+  ),
+  'encryption.backendAtRest': setting(
+    flag,
+    'false',
+    'Leave `AES256` to backends that encrypt at rest (Azure, Google Cloud Storage) instead of encrypting here too.',
+  ),
+  'encryption.kms': setting(
+    choice('refuse', 'AES256'),
+    'refuse',
+    'What becomes of `aws:kms` and `aws:kms:dsse`: `refuse` answers 501, `AES256` does that instead, and says so in the answer.',
+  ),
+
   backend: setting(
     text,
     'local',
@@ -186,7 +202,7 @@ export const settings = {
   stateDir: setting(
     path,
     './.partway',
-    'Directory for the embedded upload store and for generated credentials.',
+    'Directory for the embedded upload store and for what is generated: credentials, a master key.',
   ),
   'redis.url': secret(
     redisUrl,

@@ -53,6 +53,12 @@ export interface BucketRouteConfig {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
+export interface MasterKeyConfig {
+  readonly id: string;
+  /** Base64 of 32 bytes. */
+  readonly key: string;
+}
+
 export interface Config {
   /** The file it was read from, if any. */
   readonly file: string | undefined;
@@ -68,6 +74,12 @@ export interface Config {
   /** Addresses and CIDR ranges whose `X-Forwarded-*` headers are believed. */
   readonly trustedProxies: readonly string[];
   readonly allowSseCOverHttp: boolean;
+  readonly encryption: {
+    /** The first encrypts. Empty: one is generated in `stateDir`, unless uploads are in Redis. */
+    readonly keys: readonly MasterKeyConfig[];
+    readonly backendAtRest: boolean;
+    readonly kms: 'refuse' | 'AES256';
+  };
   /** Empty: none configured, a pair is generated in `stateDir`. */
   readonly credentials: readonly Credential[];
   /** Absolute path. */

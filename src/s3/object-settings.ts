@@ -1,7 +1,6 @@
 /** What a writer says of an object in headers: PutObject, CreateMultipartUpload, and CopyObject that replaces. */
 import { type Headers, readObjectHeaders, readUserMetadata } from '../http/headers.ts';
 import { refuseUnsupportedAcl } from './acl.ts';
-import { refuseEncryption } from './encryption.ts';
 import { S3Error } from './errors.ts';
 import { parseTaggingHeader } from './tagging-header.ts';
 
@@ -59,7 +58,6 @@ export function readOwnHeaders(headers: Headers): Record<string, string> {
 /** Headers that ask for what no bucket here has. Silence would be a promise that nobody keeps. */
 export function refuseUnsupported(headers: Headers): void {
   refuseUnsupportedAcl(headers);
-  refuseEncryption(headers);
   refuseObjectLock(headers);
   for (const name of [
     'x-amz-write-offset-bytes',

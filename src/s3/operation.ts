@@ -5,6 +5,7 @@ import type { Target } from '../http/target.ts';
 import type { Storage } from '../storage.ts';
 import type { UploadStore } from '../uploads/types.ts';
 import type { ChecksumAlgorithm } from './checksums/algorithms.ts';
+import type { EncryptionSettings } from './encryption/settings.ts';
 import type { Route } from './match.ts';
 import type { RequestBody } from './request-body.ts';
 import type { XmlNode } from './xml.ts';
@@ -37,6 +38,7 @@ export interface Logger {
 /** The rooms behind the protocol. */
 export interface Gateway {
   readonly settings: GatewaySettings;
+  readonly encryption: EncryptionSettings;
   readonly storage: Storage;
   readonly uploads: UploadStore;
   readonly log: Logger;

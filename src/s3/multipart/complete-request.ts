@@ -10,10 +10,11 @@ import {
   decodeChecksum,
 } from '../checksums/algorithms.ts';
 import { multipartChecksum, withoutPartCount } from '../checksums/multipart.ts';
+import { envelopeAttributes } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import { multipartEtag } from '../etag.ts';
 import type { CompletedPart } from '../xml/complete-multipart-upload.ts';
-import type { UploadSettings } from './upload.ts';
+import { type UploadSettings, uploadChecksum } from './upload.ts';
 
 /** Names the request: the same list of parts is the same Complete, however often it is sent. */
 export function completionDigest(parts: readonly CompletedPart[]): string {
@@ -99,6 +100,10 @@ export function finishedAttributes(
       };
     }),
     uploadId,
+    ...envelopeAttributes(
+      settings.encryption,
+      parts.reduce((sum, part) => sum + part.size, 0),
+    ),
   };
 }
 
@@ -107,11 +112,7 @@ function finishedChecksum(
   parts: readonly PartRecord[],
   defaultChecksum: ChecksumAlgorithm | undefined,
 ): ObjectChecksum | undefined {
-  const declared =
-    settings.checksum ??
-    (defaultChecksum === undefined
-      ? undefined
-      : { algorithm: defaultChecksum, type: 'FULL_OBJECT' as const });
+  const declared = uploadChecksum(settings, defaultChecksum);
   if (declared === undefined) return undefined;
   const pieces: Array<{ checksum: string; size: number }> = [];
   for (const part of parts) {

@@ -3,10 +3,11 @@ import type { Body } from '../../../adapters/types.ts';
 import type { PartRecord, UploadRecord } from '../../uploads/types.ts';
 import { retryAfter } from '../adapter-errors.ts';
 import type { ChecksumAlgorithm } from '../checksums/algorithms.ts';
+import type { WriteEncryption } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import type { RequestContext } from '../operation.ts';
 import type { BodyDigests } from '../request-body.ts';
-import { noSuchUpload, type UploadSettings } from './upload.ts';
+import { noSuchUpload, type UploadSettings, uploadChecksum } from './upload.ts';
 
 /** A part must carry the checksum that the upload declared; FULL_OBJECT uploads may leave it to the server. */
 export function judgePartChecksum(
@@ -23,9 +24,9 @@ export function judgePartChecksum(
 /** What must be known of each part so that the finished object has its checksum without being read again. */
 export function partAlgorithm(
   { gateway }: RequestContext,
-  declared: UploadSettings['checksum'],
+  settings: Pick<UploadSettings, 'checksum' | 'encryption'>,
 ): ChecksumAlgorithm | undefined {
-  return declared?.algorithm ?? gateway.settings.defaultChecksum;
+  return uploadChecksum(settings, gateway.settings.defaultChecksum)?.algorithm;
 }
 
 export interface PartToStore {
@@ -34,6 +35,7 @@ export interface PartToStore {
   readonly body: Body;
   /** Valid once the body has ended. */
   readonly digests: () => BodyDigests;
+  readonly encryption: WriteEncryption;
 }
 
 /**
@@ -48,13 +50,14 @@ export async function storePart(
   const { bucket, gateway, key } = context;
   const { uploadId, state } = upload;
   const storage = gateway.storage.for(bucket);
+  const stored = call.encryption.body(call.body, call.partNumber);
   const token = await storage.putPart({
     bucket,
     key,
     uploadId,
     state,
     partNumber: call.partNumber,
-    body: call.body,
+    body: stored,
     ...(call.current !== undefined && { current: call.current.token }),
   });
   const discard = ({ partNumber, storedSize, token }: PartRecord): void =>
@@ -71,9 +74,9 @@ export async function storePart(
   const { checksums, md5 } = call.digests();
   const part: PartRecord = {
     partNumber: call.partNumber,
-    etag: md5,
+    etag: call.encryption.etag(md5),
     size: call.body.size,
-    storedSize: call.body.size,
+    storedSize: stored.size,
     modifiedAt: Date.now(),
     checksums,
     token,

@@ -2,6 +2,7 @@
 import { isUploadId } from '../../uploads/id.ts';
 import type { Json, PartRecord, UploadRecord, UploadView } from '../../uploads/types.ts';
 import type { ChecksumAlgorithm, ChecksumType } from '../checksums/algorithms.ts';
+import type { Envelope } from '../encryption/envelope.ts';
 import { S3Error } from '../errors.ts';
 import type { RequestContext } from '../operation.ts';
 
@@ -12,6 +13,8 @@ export interface UploadSettings {
   readonly tags?: Readonly<Record<string, string>>;
   /** Declared at Create. Without it, parts carry what they like and the object gets the default checksum. */
   readonly checksum?: { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType };
+  /** Decided at Create; holds no key. */
+  readonly encryption?: Envelope;
   /** State of the key when the upload began: conditional completions tell a rewrite by it. */
   readonly base: { readonly version: string } | null;
 }
@@ -19,6 +22,19 @@ export interface UploadSettings {
 export function settingsOf(upload: UploadRecord): UploadSettings {
   // Written by CreateMultipartUpload below; the store hands back what it was given.
   return upload.settings as unknown as UploadSettings;
+}
+
+/**
+ * The checksum that the finished object has: as declared, else the default. AWS gives none to an object under a customer's key that
+ * declared none.
+ */
+export function uploadChecksum(
+  { checksum, encryption }: Pick<UploadSettings, 'checksum' | 'encryption'>,
+  defaultChecksum: ChecksumAlgorithm | undefined,
+): UploadSettings['checksum'] {
+  if (checksum !== undefined) return checksum;
+  if (defaultChecksum === undefined || encryption?.type === 'SSE-C') return undefined;
+  return { algorithm: defaultChecksum, type: 'FULL_OBJECT' };
 }
 
 export function settingsJson(settings: UploadSettings): Json {

@@ -1,9 +1,10 @@
 import { readWritePrecondition } from '../../http/conditions.ts';
-import { refuseEncryption } from '../encryption.ts';
+import { readingKey } from '../encryption/customer-key.ts';
+import { methodHeaders, requireUploadKey } from '../encryption/write.ts';
 import { quoteEtag } from '../etag.ts';
 import { type Completion, completeUpload } from '../multipart/complete.ts';
 import { completionDigest } from '../multipart/complete-request.ts';
-import { noSuchUpload, viewUpload } from '../multipart/upload.ts';
+import { noSuchUpload, settingsOf, viewUpload } from '../multipart/upload.ts';
 import { percentEncode } from '../names.ts';
 import { checksumElements } from '../object-checksum.ts';
 import type { Operation, Reply, RequestContext } from '../operation.ts';
@@ -20,12 +21,14 @@ export const completeMultipartUpload: Operation = {
     const view = await viewUpload(context);
     const { uploadId } = view.upload;
     const condition = readWritePrecondition(context.headers);
-    refuseEncryption(context.headers);
+    const { encryption } = settingsOf(view.upload);
+    requireUploadKey(encryption, readingKey(context));
+    const headers = methodHeaders(encryption);
     const listed = parseCompleteMultipartUpload(document, uploadId);
     const digest = completionDigest(listed);
     if (view.status === 'completed') {
       // Replays skip conditions and touch nothing: the object may have been replaced since.
-      if (view.digest === digest) return answer(context, view.result as unknown as Completion);
+      if (view.digest === digest) return answer(context, view.result as unknown as Completion, headers);
       throw noSuchUpload(uploadId);
     }
     const completion = await completeUpload(context, {
@@ -34,19 +37,24 @@ export const completeMultipartUpload: Operation = {
       digest,
       condition,
     });
-    return answer(context, completion);
+    return answer(context, completion, headers);
   },
 };
 
-function answer(context: RequestContext, completion: Completion): Reply {
+function answer(
+  context: RequestContext,
+  completion: Completion,
+  encryptionHeaders: Readonly<Record<string, string>>,
+): Reply {
   const { bucket, headers, key, scheme, target } = context;
   const host = headers.get('host') ?? '';
   const path = target.style === 'path' ? `${bucket}/${percentEncode(key)}` : percentEncode(key);
-  return xmlReply('CompleteMultipartUploadResult', {
+  const content = {
     Location: `${scheme}://${host}/${path}`,
     Bucket: bucket,
     Key: key,
     ETag: quoteEtag(completion.etag),
     ...checksumElements(completion.checksum),
-  });
+  };
+  return xmlReply('CompleteMultipartUploadResult', content, encryptionHeaders);
 }

@@ -10,6 +10,8 @@ import {
   maxCopySize,
   parseCopySource,
 } from '../copy-source.ts';
+import { grantCopy, openState, type ReadGrant } from '../encryption/read.ts';
+import { encryptionOf, type WriteEncryption } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { hashStream } from '../hashed-stream.ts';
@@ -43,16 +45,19 @@ export const copyObject: Operation = {
         message: `The specified copy source is larger than the maximum allowable size for a copy source: ${maxCopySize}`,
       });
     }
+    const grant = grantCopy(context, source, info);
+    const encryption = await encryptionOf(context, grant.envelope);
     const settings = copiedSettings(context, info, directives);
     const copied = await writeConditionally(
       { storage: gateway.storage.for(bucket), bucket, key, condition },
-      (pinned) => copy(context, { source, info, settings, algorithm, pinned }),
+      (pinned) => copy(context, { source, info, settings, algorithm, pinned, grant, encryption }),
     );
-    return xmlReply('CopyObjectResult', {
+    const content = {
       LastModified: copied.lastModified,
       ETag: quoteEtag(copied.attributes.etag),
       ...checksumElements(copied.attributes.checksum),
-    });
+    };
+    return xmlReply('CopyObjectResult', content, encryption.headers);
   },
 };
 
@@ -77,16 +82,21 @@ function readDirectives({ headers }: RequestContext): Directives {
   };
 }
 
+/** What a copy of an object onto itself may change besides its metadata. */
+const changing = [
+  'x-amz-storage-class',
+  'x-amz-website-redirect-location',
+  'x-amz-checksum-algorithm',
+  'x-amz-server-side-encryption',
+  'x-amz-server-side-encryption-customer-algorithm',
+];
+
 function refuseIdleCopy(
   { bucket, headers, key }: RequestContext,
   source: CopySource,
   directives: Directives,
 ): void {
-  const changes =
-    directives.metadata === 'REPLACE' ||
-    ['x-amz-storage-class', 'x-amz-website-redirect-location', 'x-amz-checksum-algorithm'].some((name) =>
-      headers.has(name),
-    );
+  const changes = directives.metadata === 'REPLACE' || changing.some((name) => headers.has(name));
   if (changes || source.bucket !== bucket || source.key !== key) return;
   throw new S3Error('InvalidRequest', {
     message:
@@ -121,20 +131,23 @@ interface CopyCall {
   readonly settings: ObjectSettings;
   readonly algorithm: ChecksumAlgorithm | undefined;
   readonly pinned: WriteCondition | undefined;
+  readonly grant: ReadGrant;
+  readonly encryption: WriteEncryption;
 }
 
 async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo> {
   const { bucket, gateway, key } = context;
-  const { info, pinned, settings, source } = call;
+  const { encryption, grant, info, pinned, settings, source } = call;
   const storage = gateway.storage.for(bucket);
   const condition = pinned === undefined ? {} : { condition: pinned };
+  const from = gateway.storage.for(source.bucket);
   const known = knownAttributes(call);
-  if (known !== undefined && storage === gateway.storage.for(source.bucket)) {
+  if (known !== undefined && storage === from && encryption.isPlain && grant.keys === undefined) {
     return storage.copyObject({
       bucket,
       key,
       source: { ...source, version: info.version },
-      attributes: { ...settings, ...known },
+      attributes: { ...settings, ...known, ...encryption.attributes(plainSizeOf(info)) },
       ...condition,
     });
   }
@@ -145,19 +158,22 @@ async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo
     checksumAlgorithmNamed(info.attributes.checksum?.algorithm ?? '') ??
     gateway.settings.defaultChecksum;
   const size = plainSizeOf(info);
-  const { body } = await aboutSource(source, () =>
-    gateway.storage
-      .for(source.bucket)
-      .getObject({ ...source, version: info.version, signal: context.signal }),
+  const body = await aboutSource(source, () =>
+    openState({ storage: from, info, signal: context.signal }, grant),
   );
   const hashed = hashStream(body, size, algorithm);
   return storage.putObject({
     bucket,
     key,
-    body: { stream: hashed.stream, size },
+    body: encryption.body({ stream: hashed.stream, size }, 0),
     attributes: () => {
       const digests = hashed.digests();
-      return { ...settings, etag: digests.md5, ...objectChecksumOf(digests) };
+      return {
+        ...settings,
+        etag: encryption.etag(digests.md5),
+        ...objectChecksumOf(digests),
+        ...encryption.attributes(size),
+      };
     },
     ...condition,
   });

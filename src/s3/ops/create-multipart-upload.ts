@@ -1,5 +1,6 @@
 import { newUploadId } from '../../uploads/id.ts';
 import { readUploadChecksum } from '../checksums/upload-checksum.ts';
+import { encryptionOf } from '../encryption/write.ts';
 import { settingsJson } from '../multipart/upload.ts';
 import { readObjectSettings } from '../object-settings.ts';
 import type { Operation } from '../operation.ts';
@@ -16,6 +17,7 @@ export const createMultipartUpload: Operation = {
     refuseBody(context);
     const object = readObjectSettings(headers);
     const checksum = readUploadChecksum(headers);
+    const encryption = await encryptionOf(context);
     const storage = gateway.storage.for(bucket);
     const live = await liveObject(storage, bucket, key);
 
@@ -31,6 +33,7 @@ export const createMultipartUpload: Operation = {
         settings: settingsJson({
           ...object,
           ...(checksum !== undefined && { checksum }),
+          ...(encryption.envelope !== undefined && { encryption: encryption.envelope }),
           base: live === undefined ? null : { version: live.version },
         }),
         state,
@@ -44,9 +47,13 @@ export const createMultipartUpload: Operation = {
     return xmlReply(
       'InitiateMultipartUploadResult',
       { Bucket: bucket, Key: key, UploadId: uploadId },
-      checksum === undefined
-        ? {}
-        : { 'x-amz-checksum-algorithm': checksum.algorithm, 'x-amz-checksum-type': checksum.type },
+      {
+        ...(checksum !== undefined && {
+          'x-amz-checksum-algorithm': checksum.algorithm,
+          'x-amz-checksum-type': checksum.type,
+        }),
+        ...encryption.headers,
+      },
     );
   },
 };

@@ -1,5 +1,6 @@
 import { readConditions } from '../../http/conditions.ts';
 import { parseRange, resolveRange } from '../../http/ranges.ts';
+import { grantRead } from '../encryption/read.ts';
 import { S3Error } from '../errors.ts';
 import type { Operation } from '../operation.ts';
 import { refuseVersionId } from '../parameters.ts';
@@ -22,8 +23,9 @@ export const headObject: Operation = {
     const { bucket, gateway, headers, key, signal } = context;
     const partNumber = readPartNumber(context);
     const info = await gateway.storage.for(bucket).headObject({ bucket, key, signal });
+    const grant = grantRead(context, info);
     judgeRead(info, readConditions(headers));
-    const described = objectHeaders(context, info);
+    const described = { ...objectHeaders(context, info), ...grant.headers };
     const size = plainSizeOf(info);
 
     if (partNumber !== undefined) {

@@ -1,4 +1,5 @@
 import { readWritePrecondition } from '../../http/conditions.ts';
+import { encryptionOf } from '../encryption/write.ts';
 import { quoteEtag } from '../etag.ts';
 import { checksumHeaders, objectChecksumOf } from '../object-checksum.ts';
 import { readObjectSettings } from '../object-settings.ts';
@@ -14,6 +15,7 @@ export const putObject: Operation = {
     const { bucket, gateway, headers, key } = context;
     const settings = readObjectSettings(headers);
     const condition = readWritePrecondition(headers);
+    const encryption = await encryptionOf(context);
     const storage = gateway.storage.for(bucket);
     const size = context.body.objectSize();
 
@@ -25,17 +27,23 @@ export const putObject: Operation = {
       return storage.putObject({
         bucket,
         key,
-        body: { stream: body.stream, size },
+        body: encryption.body({ stream: body.stream, size }, 0),
         ...(pinned !== undefined && { condition: pinned }),
         attributes: () => {
           const digests = body.digests();
-          return { ...settings, etag: digests.md5, ...objectChecksumOf(digests) };
+          return {
+            ...settings,
+            etag: encryption.etag(digests.md5),
+            ...objectChecksumOf(digests),
+            ...encryption.attributes(size),
+          };
         },
       });
     });
     return emptyReply(200, {
       etag: quoteEtag(info.attributes.etag),
       ...checksumHeaders(info.attributes.checksum),
+      ...encryption.headers,
     });
   },
 };

@@ -1,7 +1,8 @@
 import { parseCopySourceRange } from '../../http/ranges.ts';
 import { checksumInfo } from '../checksums/algorithms.ts';
 import { aboutSource, headCopySource, maxCopySize, parseCopySource } from '../copy-source.ts';
-import { refuseEncryption } from '../encryption.ts';
+import { grantCopy, openState } from '../encryption/read.ts';
+import { partEncryption } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { hashStream } from '../hashed-stream.ts';
@@ -26,9 +27,11 @@ export const uploadPartCopy: Operation = {
     const partNumber = partNumberParameter(context);
     refuseBody(context);
     const { part: current, upload } = await openUpload(context, partNumber);
-    refuseEncryption(headers);
+    const settings = settingsOf(upload);
+    const encryption = partEncryption(context, settings.encryption);
     const source = parseCopySource(headers.get('x-amz-copy-source') ?? '');
     const info = await headCopySource(context, source);
+    const grant = grantCopy(context, source, info);
     const rangeHeader = headers.get('x-amz-copy-source-range');
     const range =
       rangeHeader === undefined ? undefined : parseCopySourceRange(rangeHeader, plainSizeOf(info));
@@ -39,25 +42,24 @@ export const uploadPartCopy: Operation = {
       });
     }
 
-    const { checksum: declared } = settingsOf(upload);
-    const { body } = await aboutSource(source, () =>
-      gateway.storage
-        .for(source.bucket)
-        .getObject({ ...source, version: info.version, signal, ...(range !== undefined && { range }) }),
-    );
-    const hashed = hashStream(body, size, partAlgorithm(context, declared));
+    const { checksum: declared } = settings;
+    const storage = gateway.storage.for(source.bucket);
+    const body = await aboutSource(source, () => openState({ storage, info, range, signal }, grant));
+    const hashed = hashStream(body, size, partAlgorithm(context, settings));
     const part = await storePart(context, upload, {
       partNumber,
       current,
       body: { stream: hashed.stream, size },
       digests: () => hashed.digests(),
+      encryption,
     });
-    return xmlReply('CopyPartResult', {
+    const content = {
       LastModified: new Date(part.modifiedAt),
       ETag: quoteEtag(part.etag),
       ...(declared !== undefined && {
         [checksumInfo[declared.algorithm].element]: part.checksums[declared.algorithm],
       }),
-    });
+    };
+    return xmlReply('CopyPartResult', content, encryption.headers);
   },
 };

@@ -1,5 +1,5 @@
 import { checksumInfo } from '../checksums/algorithms.ts';
-import { refuseEncryption } from '../encryption.ts';
+import { partEncryption } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { judgePartChecksum, partAlgorithm, storePart } from '../multipart/store-part.ts';
@@ -21,23 +21,26 @@ export const uploadPart: Operation = {
     }
     const partNumber = partNumberParameter(context);
     const { part: current, upload } = await openUpload(context, partNumber);
-    refuseEncryption(context.headers);
-    const { checksum: declared } = settingsOf(upload);
+    const settings = settingsOf(upload);
+    const encryption = partEncryption(context, settings.encryption);
+    const { checksum: declared } = settings;
     judgePartChecksum(declared, context.body.checksumAlgorithm());
     const size = context.body.objectSize();
-    const body = context.body.open({ always: partAlgorithm(context, declared) });
+    const body = context.body.open({ always: partAlgorithm(context, settings) });
 
     const part = await storePart(context, upload, {
       partNumber,
       current,
       body: { stream: body.stream, size },
       digests: () => body.digests(),
+      encryption,
     });
     // What was sent is echoed; what the upload declared is told even if the server had to compute it.
     const shown = body.digests().sent ?? declared?.algorithm;
     return emptyReply(200, {
       etag: quoteEtag(part.etag),
       ...(shown !== undefined && { [checksumInfo[shown].header]: part.checksums[shown] ?? '' }),
+      ...encryption.headers,
     });
   },
 };

@@ -1,0 +1,85 @@
+import { type CipherGCM, createCipheriv, randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { AdapterError } from '../../../adapters/errors.ts';
+import type { Body } from '../../../adapters/types.ts';
+import {
+  cipherName,
+  magic,
+  type RunIdentity,
+  runKey,
+  saltSize,
+  sealedSize,
+  segmentCount,
+  segmentNonce,
+  segmentSize,
+  tagSize,
+} from './format.ts';
+import { Through } from './through.ts';
+
+/** The body as it is stored: one run under a key of its own. Ends only if the body does, with exactly its declared bytes. */
+export function seal(body: Body, baseKey: Buffer, identity: RunIdentity): Body {
+  const salt = randomBytes(saltSize);
+  return {
+    stream: new Sealer(body.stream, body.size, runKey(baseKey, salt, identity), salt),
+    size: sealedSize(body.size),
+  };
+}
+
+/** Enough to go on ciphering while the sink writes a megabyte. */
+const highWaterMark = 1024 * 1024;
+
+class Sealer extends Through {
+  readonly #key: Buffer;
+  readonly #last: number;
+  #toCome: number;
+  #index = 0;
+  #left = 0;
+  #cipher: CipherGCM;
+
+  constructor(source: Readable, size: number, key: Buffer, salt: Buffer) {
+    super(source, highWaterMark);
+    this.#key = key;
+    this.#toCome = size;
+    this.#last = segmentCount(size) - 1;
+    this.#cipher = this.#begin();
+    this.push(Buffer.concat([magic, salt]));
+  }
+
+  protected override convert(chunk: Buffer): void {
+    if (chunk.length > this.#toCome) throw wrongSize();
+    this.#toCome -= chunk.length;
+    for (let at = 0; at < chunk.length; ) {
+      if (this.#left === 0) this.#next();
+      const piece = chunk.subarray(at, at + this.#left);
+      at += piece.length;
+      this.#left -= piece.length;
+      this.pass(this.#cipher.update(piece));
+    }
+  }
+
+  protected override finish(): void {
+    if (this.#toCome !== 0) throw wrongSize();
+    this.#end();
+  }
+
+  #next(): void {
+    this.#end();
+    this.#index += 1;
+    this.#cipher = this.#begin();
+  }
+
+  #begin(): CipherGCM {
+    this.#left = segmentSize;
+    const nonce = segmentNonce(this.#index, this.#index === this.#last);
+    return createCipheriv(cipherName, this.#key, nonce, { authTagLength: tagSize });
+  }
+
+  #end(): void {
+    this.#cipher.final();
+    this.pass(this.#cipher.getAuthTag());
+  }
+}
+
+function wrongSize(): AdapterError {
+  return new AdapterError('Internal', 'the body does not have the size that it was declared with');
+}
