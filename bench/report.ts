@@ -1,5 +1,5 @@
 /** What was measured, as a table for people and JSON for programs. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import path from 'node:path';
@@ -68,7 +68,9 @@ export async function writeResults(rows: readonly Row[], args: readonly string[]
     memoryGib: Math.round(totalmem() / 2 ** 30),
     node: process.version,
   };
-  const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  // Outside of a repository there is none.
+  const git = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: directory, encoding: 'utf8' });
+  const revision = git.status === 0 ? git.stdout.trim() : undefined;
   await writeFile(file, `${JSON.stringify({ measured, revision, args, machine, rows }, null, 2)}\n`);
   return file;
 }
