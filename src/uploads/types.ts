@@ -61,7 +61,11 @@ export type UploadView =
   | { readonly status: 'none' };
 
 export type ClaimOutcome =
-  /** Ours until the lease runs out. `resumed`: an earlier attempt with `previousDigest` was cut off and may have published already. */
+  /**
+   * Ours until the lease runs out. `resumed`: an earlier attempt with `previousDigest` was cut off and may have published what `previousPlan`
+   * says. So look first, then renew the claim with the plan that is to be published, then publish: until that renewal, whoever resumes next is
+   * told of the same earlier attempt.
+   */
   | {
       readonly outcome: 'claimed';
       readonly claim: CompletionClaim;
@@ -117,6 +121,7 @@ export interface StalledCompletion {
   readonly upload: UploadRecord;
   /** The lease that ran out. */
   readonly claim: CompletionClaim;
+  /** Of the attempt that may have published. */
   readonly digest: string;
   readonly plan: Json;
 }
@@ -158,12 +163,15 @@ export interface UploadStore {
     readonly parts: readonly PartRecord[];
     readonly leaseMs: number;
   }): Promise<ClaimOutcome>;
-  /** Extends the lease, and replaces the plan when one is given. `false`: the lease was lost to somebody else; stop. */
+  /** Extends the lease, and replaces the plan when one is given: it may be published from now on. `false`: the lease was lost to somebody else; stop. */
   renewClaim(claim: CompletionClaim, leaseMs: number, plan?: Json): Promise<boolean>;
   /** COMPLETING → OPEN after a failed attempt that published nothing. */
   releaseClaim(claim: CompletionClaim): Promise<void>;
-  /** COMPLETING → COMPLETED with the answer for replays. `false`: the lease was lost. The parts are forgotten once `cleaned` is called. */
-  finishCompletion(claim: CompletionClaim, result: Json): Promise<boolean>;
+  /**
+   * COMPLETING → COMPLETED with the answer for replays. `digest` is the claim's own, unless it is an earlier attempt that turned out to have
+   * published. `false`: the lease was lost. The parts are forgotten once `cleaned` is called.
+   */
+  finishCompletion(claim: CompletionClaim, result: Json, digest?: string): Promise<boolean>;
   /**
    * OPEN → ABORTED. Resolves to what must be cleaned up. `busy` while a Complete holds the upload, also when its lease has run out: see
    * {@link StalledCompletion}. Given the `claim` of one, COMPLETING → ABORTED too, if that very lease still is the last one.

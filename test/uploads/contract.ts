@@ -298,6 +298,35 @@ export function uploadStoreContract(
       expect(await a.get(uploadId)).toMatchObject({ status: 'completed', digest: 'two', result: 'right' });
     });
 
+    test('whoever takes over is told of the attempt that may have published, until a taker renews its plan', async () => {
+      const { uploadId } = await begin();
+      await claimAndLoseIt(uploadId);
+      const take = async (digest: string) => {
+        const call = { uploadId, digest, plan: `plan of ${digest}`, parts: [], leaseMs: 1 };
+        const taken = await b.claimCompletion(call);
+        if (taken.outcome !== 'claimed') throw new Error(taken.outcome);
+        return taken;
+      };
+      const first = { previousDigest: 'cut off', previousPlan: 'what it meant to publish' };
+      expect(await take('two')).toMatchObject(first);
+      await sleep(5);
+      const third = await take('three');
+      expect(third).toMatchObject(first);
+      await a.renewClaim(third.claim, 1);
+      await sleep(5);
+      expect(await a.abort(uploadId)).toMatchObject({
+        stalled: { digest: 'cut off', plan: 'what it meant to publish' },
+      });
+      const fourth = await take('four');
+      expect(fourth).toMatchObject(first);
+      await a.renewClaim(fourth.claim, 1, 'about to be published');
+      await sleep(5);
+      const last = await take('five');
+      expect(last).toMatchObject({ previousDigest: 'four', previousPlan: 'about to be published' });
+      expect(await b.finishCompletion(last.claim, 'result', 'four')).toBe(true);
+      expect(await a.get(uploadId)).toMatchObject({ status: 'completed', digest: 'four', result: 'result' });
+    });
+
     test('a lease that ran out and was not taken can be renewed and finished', async () => {
       const first = await begin();
       expect(await a.finishCompletion(await claimAndLoseIt(first.uploadId), 'late')).toBe(true);

@@ -119,8 +119,8 @@ export function createEmbeddedStore(options: EmbeddedStoreOptions): UploadStore 
         plan: plan === undefined ? null : JSON.stringify(plan),
       }),
     releaseClaim: ({ lease, uploadId }) => writes.submit('release', { uploadId, lease }),
-    finishCompletion: ({ lease, uploadId }, result) =>
-      writes.submit('finish', { uploadId, lease, result: JSON.stringify(result) }),
+    finishCompletion: ({ lease, uploadId }, result, digest) =>
+      writes.submit('finish', { uploadId, lease, result: JSON.stringify(result), digest: digest ?? null }),
 
     async abort(uploadId, stalled) {
       const lease = stalled?.uploadId === uploadId ? stalled.lease : null;

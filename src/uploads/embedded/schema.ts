@@ -26,6 +26,8 @@ const migrations: readonly string[] = [
     lease_until INTEGER,
     digest TEXT,
     plan TEXT,
+    earlier_digest TEXT,
+    earlier_plan TEXT,
     result TEXT,
     ended_at INTEGER,
     cleaned INTEGER NOT NULL DEFAULT 0

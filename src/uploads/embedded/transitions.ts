@@ -59,12 +59,16 @@ interface UploadRow {
   readonly lease_until: number | null;
   readonly digest: string | null;
   readonly plan: string | null;
+  /** Of an attempt that was taken over and may have published, until the new holder has looked and renewed its plan. */
+  readonly earlier_digest: string | null;
+  readonly earlier_plan: string | null;
   readonly result: string | null;
 }
 
 export function prepareTransitions(database: DatabaseSync) {
   const select = database.prepare(
-    'SELECT record, state, lease, lease_until, digest, plan, result FROM uploads WHERE upload_id = ?',
+    `SELECT record, state, lease, lease_until, digest, plan, earlier_digest, earlier_plan, result
+     FROM uploads WHERE upload_id = ?`,
   );
   const selectState = database.prepare('SELECT state FROM uploads WHERE upload_id = ?');
   const insert = database.prepare(
@@ -78,21 +82,28 @@ export function prepareTransitions(database: DatabaseSync) {
   );
   const selectIdentities = database.prepare('SELECT part_number, identity FROM parts WHERE upload_id = ?');
   const startCompleting = database.prepare(
-    "UPDATE uploads SET state = 'completing', lease = ?, lease_until = ?, digest = ?, plan = ? WHERE upload_id = ?",
+    `UPDATE uploads SET state = 'completing', lease = ?, lease_until = ?, digest = ?, plan = ?,
+     earlier_digest = ?, earlier_plan = ? WHERE upload_id = ?`,
   );
   const renew = database.prepare(
-    "UPDATE uploads SET lease_until = ?, plan = coalesce(?, plan) WHERE upload_id = ? AND state = 'completing' AND lease = ?",
+    "UPDATE uploads SET lease_until = ? WHERE upload_id = ? AND state = 'completing' AND lease = ?",
+  );
+  const renewPlan = database.prepare(
+    'UPDATE uploads SET plan = ?, earlier_digest = NULL, earlier_plan = NULL WHERE upload_id = ?',
   );
   const release = database.prepare(
-    `UPDATE uploads SET state = 'open', lease = NULL, lease_until = NULL, digest = NULL, plan = NULL
+    `UPDATE uploads SET state = 'open', lease = NULL, lease_until = NULL,
+     digest = NULL, plan = NULL, earlier_digest = NULL, earlier_plan = NULL
      WHERE upload_id = ? AND state = 'completing' AND lease = ?`,
   );
   const finish = database.prepare(
-    `UPDATE uploads SET state = 'completed', result = ?, ended_at = ?, plan = NULL
+    `UPDATE uploads SET state = 'completed', result = ?, digest = coalesce(?, digest), ended_at = ?,
+     plan = NULL, earlier_digest = NULL, earlier_plan = NULL
      WHERE upload_id = ? AND state = 'completing' AND lease = ?`,
   );
   const markAborted = database.prepare(
-    "UPDATE uploads SET state = 'aborted', ended_at = ?, plan = NULL WHERE upload_id = ?",
+    `UPDATE uploads SET state = 'aborted', ended_at = ?,
+     plan = NULL, earlier_digest = NULL, earlier_plan = NULL WHERE upload_id = ?`,
   );
   const deleteParts = database.prepare('DELETE FROM parts WHERE upload_id = ?');
   const deleteUpload = database.prepare('DELETE FROM uploads WHERE upload_id = ?');
@@ -136,21 +147,27 @@ export function prepareTransitions(database: DatabaseSync) {
       if (!partNumbers.every((number, index) => stored.get(number) === identities[index])) {
         return { outcome: 'changed' };
       }
-      startCompleting.run(lease, now + leaseMs, digest, plan, uploadId);
-      if (row.state === 'open') return { outcome: 'claimed' };
-      return { outcome: 'claimed', previous: { digest: row.digest ?? '', plan: row.plan ?? 'null' } };
+      if (row.state === 'open') {
+        startCompleting.run(lease, now + leaseMs, digest, plan, null, null, uploadId);
+        return { outcome: 'claimed' };
+      }
+      const previous = attemptOf(row);
+      startCompleting.run(lease, now + leaseMs, digest, plan, previous.digest, previous.plan, uploadId);
+      return { outcome: 'claimed', previous };
     },
 
     renew(call: { uploadId: string; lease: string; leaseMs: number; plan: string | null }): boolean {
-      return renew.run(Date.now() + call.leaseMs, call.plan, call.uploadId, call.lease).changes > 0;
+      if (renew.run(Date.now() + call.leaseMs, call.uploadId, call.lease).changes === 0) return false;
+      if (call.plan !== null) renewPlan.run(call.plan, call.uploadId);
+      return true;
     },
 
     release(call: { uploadId: string; lease: string }): void {
       release.run(call.uploadId, call.lease);
     },
 
-    finish(call: { uploadId: string; lease: string; result: string }): boolean {
-      return finish.run(call.result, Date.now(), call.uploadId, call.lease).changes > 0;
+    finish(call: { uploadId: string; lease: string; result: string; digest: string | null }): boolean {
+      return finish.run(call.result, call.digest, Date.now(), call.uploadId, call.lease).changes > 0;
     },
 
     /** @param stalled the expired lease that the caller has looked into */
@@ -163,14 +180,7 @@ export function prepareTransitions(database: DatabaseSync) {
         const left = (row.lease_until ?? 0) - now;
         if (left > 0) return { outcome: 'busy', retryAfterMs: left };
         if (row.lease !== stalled) {
-          const { digest, lease, plan, record } = row;
-          return {
-            outcome: 'stalled',
-            record,
-            lease: lease ?? '',
-            digest: digest ?? '',
-            plan: plan ?? 'null',
-          };
+          return { outcome: 'stalled', record: row.record, lease: row.lease ?? '', ...attemptOf(row) };
         }
       }
       markAborted.run(now, uploadId);
@@ -193,5 +203,13 @@ export function prepareTransitions(database: DatabaseSync) {
     probe(_: undefined): void {
       writeProbe.run(Date.now());
     },
+  };
+}
+
+/** The attempt of a COMPLETING upload that may have published. */
+function attemptOf(row: UploadRow): { readonly digest: string; readonly plan: string } {
+  return {
+    digest: row.earlier_digest ?? row.digest ?? '',
+    plan: row.earlier_plan ?? row.plan ?? 'null',
   };
 }

@@ -152,10 +152,11 @@ export function createRedisStore(options: RedisStoreOptions): UploadStore {
       if (isUploadId(uploadId)) await run('release', keys.upload(uploadId), [lease]);
     },
 
-    async finishCompletion({ lease, uploadId }, result) {
+    async finishCompletion({ lease, uploadId }, result, digest) {
       if (!isUploadId(uploadId)) return false;
       const endedAt = await announceEnd(uploadId);
-      const [outcome] = await run('finish', keys.upload(uploadId), [lease, JSON.stringify(result), endedAt]);
+      const args = [lease, JSON.stringify(result), endedAt, ...(digest === undefined ? [] : [digest])];
+      const [outcome] = await run('finish', keys.upload(uploadId), args);
       return outcome === 'finished';
     },
 

@@ -1,8 +1,8 @@
 /**
  * The scripts: each is one transition, or one read, of one upload. Redis carries out a script whole or not at all, one at a time.
  *
- * An upload is a hash: state, record, and by state: lease, until, digest, plan, earlier-digest, earlier-plan (of a Complete that was taken
- * over), result, ended, aborter, cleaned. Its parts are a hash: number → identity LF details. Times are the server's own, so that replicas' clocks do
+ * An upload is a hash: state, record, and by state: lease, until, digest, plan, earlier-digest, earlier-plan (of an attempt that was taken
+ * over and may have published, until the new holder has looked and renewed its plan), result, ended, aborter, cleaned. Its parts are a hash: number → identity LF details. Times are the server's own, so that replicas' clocks do
  * not matter.
  *
  * Every reply begins with the server's time. Scripts that write take as first argument a time (the server's) after which they must not: a
@@ -140,8 +140,8 @@ if #numbers > 0 then judge() end
 if table.concat(identities) ~= ARGV[7] then return {now, 'changed'} end
 redis.call('HSET', KEYS[1], 'state', 'completing', 'lease', lease, 'until', now + ARGV[3], 'digest', ARGV[4], 'plan', ARGV[5])
 if state == 'open' then return {now, 'claimed'} end
-redis.call('HSET', KEYS[1], 'earlier-digest', digest, 'earlier-plan', plan)
-return {now, 'claimed', digest, plan}
+redis.call('HSET', KEYS[1], 'earlier-digest', earlierDigest or digest, 'earlier-plan', earlierPlan or plan)
+return {now, 'claimed', earlierDigest or digest, earlierPlan or plan}
 `,
 };
 
@@ -153,7 +153,10 @@ const renew: Script = {
 local state, lease = unpack(redis.call('HMGET', KEYS[1], 'state', 'lease'))
 if state ~= 'completing' or lease ~= ARGV[2] then return {now, 'lost'} end
 redis.call('HSET', KEYS[1], 'until', now + ARGV[3])
-if ARGV[4] then redis.call('HSET', KEYS[1], 'plan', ARGV[4]) end
+if ARGV[4] then
+  redis.call('HSET', KEYS[1], 'plan', ARGV[4])
+  redis.call('HDEL', KEYS[1], 'earlier-digest', 'earlier-plan')
+end
 return {now, 'renewed'}
 `,
 };
@@ -172,7 +175,7 @@ return {now, 'released'}
 `,
 };
 
-/** ARGV: lease, result, when it ended (as the index of ended uploads has it) */
+/** ARGV: lease, result, when it ended (as the index of ended uploads has it), digest if not the claim's */
 const finish: Script = {
   keys: 3,
   writes: true,
@@ -182,6 +185,7 @@ if lease ~= ARGV[2] or (state ~= 'completing' and state ~= 'completed') then ret
 if state == 'completing' then
   redis.call('HSET', KEYS[1], 'state', 'completed', 'result', ARGV[3], 'ended', ARGV[4])
   redis.call('HDEL', KEYS[1], 'until', 'plan', 'earlier-digest', 'earlier-plan')
+  if ARGV[5] then redis.call('HSET', KEYS[1], 'digest', ARGV[5]) end
 end
 return {now, 'finished'}
 `,
@@ -192,13 +196,15 @@ const abort: Script = {
   keys: 3,
   writes: true,
   lua: `${write}
-local state, record, lease, until_, digest, plan, aborter = unpack(redis.call('HMGET', KEYS[1],
-  'state', 'record', 'lease', 'until', 'digest', 'plan', 'aborter'))
+local state, record, lease, until_, digest, plan, earlierDigest, earlierPlan, aborter = unpack(redis.call('HMGET', KEYS[1],
+  'state', 'record', 'lease', 'until', 'digest', 'plan', 'earlier-digest', 'earlier-plan', 'aborter'))
 if state == 'aborted' and aborter == ARGV[2] then return {now, 'aborted', record} end
 if state ~= 'open' and state ~= 'completing' then return {now, 'none'} end
 if state == 'completing' then
   if tonumber(until_) > now then return {now, 'busy', until_ - now} end
-  if lease ~= ARGV[4] then return {now, 'stalled', record, lease, digest, plan} end
+  if lease ~= ARGV[4] then
+    return {now, 'stalled', record, lease, earlierDigest or digest, earlierPlan or plan}
+  end
 end
 redis.call('HSET', KEYS[1], 'state', 'aborted', 'aborter', ARGV[2], 'ended', ARGV[3])
 redis.call('HDEL', KEYS[1], 'lease', 'until', 'digest', 'plan', 'earlier-digest', 'earlier-plan')
