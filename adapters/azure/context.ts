@@ -14,10 +14,12 @@ export interface Limits {
   readonly maxPauseMs: number;
   /** Until the service has answered a request without a body. */
   readonly requestMs: number;
-  /** The same for a copy inside the service, which answers once it is done. */
+  /** The same for copies inside the service, which answer once they are done, and for long lists of blocks. */
   readonly copyMs: number;
   /** How long a body may stand still through the service's fault. */
   readonly stallMs: number;
+  /** How long the lease of another attempt at the same upload is respected. */
+  readonly leasePatienceMs: number;
   /** Bytes of a body that are sent in one Put Blob, held in memory. */
   readonly singlePutBytes: number;
   /** Bytes of all bodies that are held in memory at a time; beyond it they are staged. */

@@ -84,13 +84,17 @@ async function copyOnce(
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   // The SDK's Put Block From URL takes no condition on its source: what was in this state before and is in it now was in it throughout.
   await checkSource(azure, source, signal);
-  return azure.send(about('commit the copy', blob), signal, (abortSignal) =>
-    blob.commitBlockList(ids, {
-      abortSignal,
-      conditions: publication.conditions,
-      metadata: description.metadata,
-      blobHTTPHeaders: publication.headers,
-    }),
+  return azure.send(
+    about('commit the copy', blob),
+    signal,
+    (abortSignal) =>
+      blob.commitBlockList(ids, {
+        abortSignal,
+        conditions: publication.conditions,
+        metadata: description.metadata,
+        blobHTTPHeaders: publication.headers,
+      }),
+    { timeoutMs: limits.copyMs },
   );
 }
 

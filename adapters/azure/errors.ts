@@ -21,6 +21,26 @@ export interface Failure {
   readonly pauseMs: number;
 }
 
+/**
+ * What the service said, as the cause of an AdapterError. The SDK's own errors hold request and response: URLs with a SAS,
+ * headers, bodies. None of that may reach a log, nor stay in memory.
+ */
+export class AzureError extends Error {
+  override readonly name = 'AzureError';
+  /** Error code of the service, or of the network. */
+  readonly code: string | undefined;
+  readonly status: number | undefined;
+  /** Microsoft's support asks for it. */
+  readonly requestId: string | undefined;
+
+  constructor(facts: Facts) {
+    super(facts.message);
+    this.code = facts.code ?? facts.network;
+    this.status = facts.status;
+    this.requestId = facts.requestId;
+  }
+}
+
 /** Ours: the service did not answer, or took no bytes, for this long. */
 export class StalledError extends Error {
   override readonly name = 'StalledError';
@@ -60,6 +80,7 @@ const byCode: Readonly<Record<string, AdapterErrorKind>> = {
   LeaseLost: 'Unavailable',
   LeaseIdMismatchWithBlobOperation: 'Unavailable',
   LeaseNotPresentWithBlobOperation: 'Unavailable',
+  LeaseNotPresentWithLeaseOperation: 'Unavailable',
   PendingCopyOperation: 'Unavailable',
   Md5Mismatch: 'Corrupt',
   Crc64Mismatch: 'Corrupt',
@@ -104,12 +125,13 @@ export function toFailure(thrown: unknown, about: About): Failure {
   const retryAfter = facts.retryAfter ?? pauses[kind];
   const subject = isOfSource(facts.code) ? 'source' : about.subject;
   const error = new AdapterError(kind, message(kind, facts, about), {
-    cause: thrown,
+    cause: facts.name === 'RestError' ? new AzureError(facts) : thrown,
     ...(subject === undefined ? {} : { subject }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
   });
-  // A lease (412) ends in its own time, not in ours.
-  const transient = kind === 'Throttled' || (kind === 'Unavailable' && facts.status !== 412);
+  // A lease ends in its own time, not in ours.
+  const transient =
+    kind === 'Throttled' || (kind === 'Unavailable' && !(facts.code ?? '').startsWith('Lease'));
   return { error, transient, pauseMs: (facts.retryAfter ?? 0) * 1000 };
 }
 
@@ -119,7 +141,14 @@ export function toAdapterError(thrown: unknown, about: About): AdapterError {
 
 /** The service's error code, when it was the service that answered. */
 export function serviceCode(thrown: unknown): string | undefined {
-  return readFacts(thrown).code;
+  const cause = thrown instanceof AdapterError ? thrown.cause : undefined;
+  return cause instanceof AzureError && cause.status !== undefined ? cause.code : undefined;
+}
+
+/** HTTP status of the service's answer. */
+export function serviceStatus(thrown: unknown): number | undefined {
+  const cause = thrown instanceof AdapterError ? thrown.cause : undefined;
+  return cause instanceof AzureError ? cause.status : undefined;
 }
 
 interface Facts {
@@ -129,7 +158,9 @@ interface Facts {
   readonly code: string | undefined;
   /** `ECONNRESET` and the like, when no answer came. */
   readonly network: string | undefined;
+  /** Seconds. */
   readonly retryAfter: number | undefined;
+  readonly requestId: string | undefined;
   /** Of a copy: how the read of its source was answered. */
   readonly sourceStatus: number | undefined;
 }
@@ -141,7 +172,6 @@ interface RestErrorLike extends Error {
 }
 
 function readFacts(thrown: unknown): Facts {
-  if (thrown instanceof AdapterError && thrown.cause !== undefined) return readFacts(thrown.cause);
   const error = (thrown instanceof Error ? thrown : new Error(String(thrown))) as RestErrorLike;
   const status = typeof error.statusCode === 'number' ? error.statusCode : undefined;
   const given = typeof error.code === 'string' ? error.code : undefined;
@@ -155,6 +185,7 @@ function readFacts(thrown: unknown): Facts {
     code: status === undefined ? undefined : (header('x-ms-error-code') ?? given),
     network: status === undefined ? given : undefined,
     retryAfter: Number.isFinite(seconds) ? Math.max(0, seconds) : undefined,
+    requestId: header('x-ms-request-id'),
     sourceStatus: Number.isFinite(sourceStatus) ? sourceStatus : undefined,
   };
 }

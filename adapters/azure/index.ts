@@ -36,6 +36,7 @@ export const defaultLimits: Limits = {
   requestMs: 30_000,
   copyMs: 300_000,
   stallMs: 60_000,
+  leasePatienceMs: 3_000,
   singlePutBytes: 4 * MiB,
   bufferedBytes: 64 * MiB,
   blockBytes: 4_000 * MiB,

@@ -5,13 +5,13 @@ import type { AzureContext } from './context.ts';
 import { serviceCode } from './errors.ts';
 import { about } from './look.ts';
 
-/** The shortest that the service grants: after a crash the next attempt waits at most so long. */
-const leaseSeconds = 15;
-const maxWaitMs = 20_000;
+/** The longest that the service grants without renewal. */
+const leaseSeconds = 60;
 
 /**
- * Runs `work` under a lease, having waited for the lease of another attempt to end. `release` may be called early; it does not
- * wait, but `withLease` does, whatever becomes of the work.
+ * Runs `work` under a lease. Another attempt's is waited for a while, then broken: whoever may complete the upload is decided
+ * elsewhere, and an attempt whose lease is broken can no longer commit. `release` may be called early; it does not wait, but
+ * `withLease` does, whatever becomes of the work.
  */
 export async function withLease<T>(
   azure: AzureContext,
@@ -39,7 +39,7 @@ async function acquire(
   lease: BlobLeaseClient,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const deadline = Date.now() + maxWaitMs;
+  const patience = Date.now() + azure.limits.leasePatienceMs;
   for (;;) {
     try {
       const { leaseId } = await azure.send(about('lease the staged blocks', blob), signal, (abortSignal) =>
@@ -47,10 +47,27 @@ async function acquire(
       );
       return leaseId ?? lease.leaseId;
     } catch (error) {
-      if (serviceCode(error) !== 'LeaseAlreadyPresent' || Date.now() > deadline) throw error;
+      if (serviceCode(error) !== 'LeaseAlreadyPresent') throw error;
     }
+    if (Date.now() > patience) await breakLease(azure, blob, signal);
     await sleep(50 + Math.random() * 200);
     signal?.throwIfAborted();
+  }
+}
+
+/** Whoever holds it loses it at once. */
+export async function breakLease(
+  azure: AzureContext,
+  blob: BlockBlobClient,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    await azure.send(about('break a lease', blob), signal, (abortSignal) =>
+      blob.getBlobLeaseClient().breakLease(0, { abortSignal }),
+    );
+  } catch (error) {
+    // Given back just now.
+    if (serviceCode(error) !== 'LeaseNotPresentWithLeaseOperation') throw error;
   }
 }
 

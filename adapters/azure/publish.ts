@@ -10,7 +10,7 @@ import { nativeHeaders, sameHeaders } from './attributes.ts';
 import type { AzureContext } from './context.ts';
 import { copyByBlocks } from './copy-blocks.ts';
 import { type Description, describeFor, type Target } from './describe.ts';
-import { type About, serviceCode } from './errors.ts';
+import { type About, serviceCode, serviceStatus } from './errors.ts';
 import { about, findObject } from './look.ts';
 import { checkSource } from './source.ts';
 
@@ -75,13 +75,17 @@ export async function publishBlocks(
 ): Promise<ObjectInfo> {
   return publish(azure, blocks.size, target, options, (publication) => {
     const blob = azure.object(target.bucket, target.key);
-    return azure.send(about('commit the object', blob), options.signal, (abortSignal) =>
-      blob.commitBlockList([...blocks.ids], {
-        abortSignal,
-        conditions: publication.conditions,
-        metadata: publication.description.metadata,
-        blobHTTPHeaders: publication.headers,
-      }),
+    return azure.send(
+      about('commit the object', blob),
+      options.signal,
+      (abortSignal) =>
+        blob.commitBlockList([...blocks.ids], {
+          abortSignal,
+          conditions: publication.conditions,
+          metadata: publication.description.metadata,
+          blobHTTPHeaders: publication.headers,
+        }),
+      { timeoutMs: azure.limits.copyMs },
     );
   });
 }
@@ -193,15 +197,10 @@ async function putFromUrl(
       },
     );
   } catch (error) {
-    if (!isAdapterError(error) || !isNotImplemented(error)) throw error;
+    if (serviceStatus(error) !== 501) throw error;
     azure.lacksPutFromUrl = true;
     return undefined;
   }
-}
-
-function isNotImplemented(error: AdapterError): boolean {
-  const { cause } = error;
-  return typeof cause === 'object' && cause !== null && 'statusCode' in cause && cause.statusCode === 501;
 }
 
 /** Sends a copy, and says of its failure whether it is the source that is missing or changed. */

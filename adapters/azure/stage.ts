@@ -5,6 +5,7 @@ import type { Body, PartToken } from '../types.ts';
 import { blockIds, blockSizes, newStagedPart, type StagedPart } from './blocks.ts';
 import type { AzureContext } from './context.ts';
 import { serviceCode } from './errors.ts';
+import { breakLease } from './lease.ts';
 import { about } from './look.ts';
 
 /** Sends the body, once, as blocks of `blob` under a fresh nonce. `current`: the part it is to replace. */
@@ -73,9 +74,7 @@ async function remove(
   } catch (error) {
     if (isAdapterError(error, 'NoSuchObject', 'NoSuchBucket')) return false;
     if (serviceCode(error) !== 'LeaseIdMissing') throw error;
-    await azure.send(about('break a lease', blob), signal, (abortSignal) =>
-      blob.getBlobLeaseClient().breakLease(0, { abortSignal }),
-    );
+    await breakLease(azure, blob, signal);
     await send();
     return true;
   }

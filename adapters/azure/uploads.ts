@@ -78,8 +78,11 @@ async function tryComplete(azure: AzureContext, call: CompleteUploadCall): Promi
   let committing = false;
   try {
     return await withLease(azure, blob, signal, async (leaseId, release) => {
-      const list = await azure.send(about('list the staged blocks', blob), signal, (abortSignal) =>
-        blob.getBlockList('all', { abortSignal }),
+      const list = await azure.send(
+        about('list the staged blocks', blob),
+        signal,
+        (abortSignal) => blob.getBlockList('all', { abortSignal }),
+        { timeoutMs: azure.limits.copyMs },
       );
       const staged = { committed: list.committedBlocks ?? [], uncommitted: list.uncommittedBlocks ?? [] };
       // Something is committed: an earlier attempt came this far, and perhaps to the end.
@@ -125,8 +128,12 @@ async function commit(
 ): Promise<string> {
   const { leaseId, headers, etag, signal } = options;
   if (plan.committedAlready && etag !== undefined) return etag;
-  const committed = await azure.send(about('commit the staged blocks', blob), signal, (abortSignal) =>
-    blob.commitBlockList([...plan.ids], { abortSignal, conditions: { leaseId }, blobHTTPHeaders: headers }),
+  const committed = await azure.send(
+    about('commit the staged blocks', blob),
+    signal,
+    (abortSignal) =>
+      blob.commitBlockList([...plan.ids], { abortSignal, conditions: { leaseId }, blobHTTPHeaders: headers }),
+    { timeoutMs: azure.limits.copyMs },
   );
   if (committed.etag === undefined)
     throw new AdapterError('Internal', 'the service answered a write without ETag');

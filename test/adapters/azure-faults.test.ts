@@ -1,8 +1,10 @@
 /** The Azure adapter when the service throttles, refuses, hangs, or loses the connection. */
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { BodyReader } from '../../adapters/azure/body.ts';
 import { createAzureAdapter } from '../../adapters/azure/index.ts';
 import type { Body, StorageAdapter } from '../../adapters/types.ts';
 import { devAccount } from '../setup/azurite.ts';
@@ -36,7 +38,7 @@ beforeAll(async () => {
   bench = await azureBench();
   adapter = bench.adapter;
   hasty = await bench.make({
-    limits: { requestMs: 250, copyMs: 250, stallMs: 250, tries: 2, maxPauseMs: 20 },
+    limits: { requestMs: 2_000, copyMs: 2_000, stallMs: 2_000, tries: 2, maxPauseMs: 20 },
   });
 });
 afterEach(() => {
@@ -118,20 +120,24 @@ describe('a body', () => {
     await expectKind(hasty.putPart({ ...upload, partNumber: 1, body: body(bytes(16 * MiB)) }), 'Unavailable');
   });
 
-  it('that is slow to come is waited for', async () => {
-    const bucket = await bench.bucket();
-    const upload = await begin(hasty, bucket, 'key');
+  it('that is slow to come is waited for, one that is not taken is not', async () => {
     const stream = new Readable({ read() {} });
-    const data = bytes(300 * KiB);
-    stream.push(data.subarray(0, 100 * KiB));
-    // Twice the time after which the service would be given up.
-    setTimeout(() => {
-      stream.push(data.subarray(100 * KiB));
-      stream.push(null);
-    }, 600);
-    const token = await hasty.putPart({ ...upload, partNumber: 1, body: { stream, size: data.length } });
-    await complete(adapter, upload, [{ partNumber: 1, size: data.length, token }]);
-    await expectObject(adapter, bucket, 'key', data);
+    const slow = new BodyReader({ stream, size: 20 }, new AbortController(), 50);
+    const read = collect(slow.block(20, true));
+    stream.push('ten bytes ');
+    await sleep(250);
+    stream.push('and others');
+    stream.push(null);
+    expect((await read).toString()).toBe('ten bytes and others');
+    slow.release();
+
+    const abort = new AbortController();
+    const stuck = new BodyReader(body(bytes(2 * MiB)), abort, 50);
+    // Somebody opened it and never reads on.
+    stuck.block(2 * MiB, true).read(1);
+    await once(abort.signal, 'abort');
+    expect(stuck.failure?.reason).toMatchObject({ name: 'StalledError' });
+    stuck.release();
   });
 
   it('small enough to be held is sent again', async () => {

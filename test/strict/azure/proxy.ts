@@ -386,14 +386,14 @@ function answer(
   response.end(body);
 }
 
-/** The request's headers, signed anew for another URL. */
+/** The request's headers, signed anew for another URL; of one with a SAS, which covers any listing, only the URL changes. */
 function signed(request: BlobRequest, url: string, rawHeaders: readonly string[]): string[] {
   const headers: Record<string, string> = {};
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase();
     if (name !== 'authorization') headers[name] = rawHeaders[i + 1] ?? '';
   }
-  headers['authorization'] = sharedKey(request.method, url, headers);
+  if (!request.query.has('sig')) headers['authorization'] = sharedKey(request.method, url, headers);
   return Object.entries(headers).flat();
 }
 
