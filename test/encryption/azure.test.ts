@@ -1,0 +1,3 @@
+import { encryptionSuite } from './suite.ts';
+
+encryptionSuite('Azure block blobs', { backend: 'azure' });

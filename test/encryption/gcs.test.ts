@@ -1,0 +1,3 @@
+import { encryptionSuite } from './suite.ts';
+
+encryptionSuite('Google Cloud Storage', { backend: 'gcs' });
