@@ -6,7 +6,7 @@ import { removeUnder } from './batch.ts';
 import { hasStatus, mayHaveHappened, translate } from './errors.ts';
 import { bucketExists, calling, type Gcs } from './gcs.ts';
 import { walk } from './list.ts';
-import { bucketName, DOCUMENTS, PRIVATE } from './names.ts';
+import { ATTRIBUTES, bucketName, DOCUMENTS, PUTS, UPLOADS } from './names.ts';
 
 const role = 'roles/storage.admin';
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
@@ -80,7 +80,8 @@ export function deleteBucket(gcs: Gcs, { bucket, signal }: BucketCall): Promise<
       new AdapterError('BucketNotEmpty', `the bucket ${bucket} holds objects`, { cause });
     const { entries } = await walk(gcs, name, { limit: 1, ...(signal === undefined ? {} : { signal }) });
     if (entries.length > 0) throw notEmpty();
-    await removeUnder(gcs, name, PRIVATE, signal);
+    // One by one: a client's key may have come up below the same prefix meanwhile.
+    for (const room of [UPLOADS, PUTS, ATTRIBUTES, DOCUMENTS]) await removeUnder(gcs, name, room, signal);
     let perhapsDone = false;
     for (let attempt = 1; ; attempt++) {
       try {

@@ -26,8 +26,11 @@ export function copyObject(gcs: Gcs, call: CopyObjectCall): Promise<ObjectInfo> 
     const next = publication(call.attributes);
     const resource = { ...next.resource, storageClass: STORAGE_CLASS };
     try {
-      return await publish(gcs, { bucket: to, name, key, signal }, next, () =>
-        rewrite(gcs, call, source, target, resource),
+      return await publish(
+        gcs,
+        { bucket: to, name, key, signal },
+        next,
+        rewriter(gcs, call, source, target, resource),
       );
     } catch (error) {
       // One status for two objects: what is there now tells which of them it was.
@@ -57,23 +60,26 @@ function sourceOf(gcs: Gcs, { source, signal }: CopyObjectCall): Promise<Source>
   );
 }
 
-async function rewrite(
+/** Called again after a failure, it goes on where it was: a long copy does not start over. */
+function rewriter(
   gcs: Gcs,
   { signal, onProgress }: CopyObjectCall,
   source: Source,
   target: Source,
   resource: object,
-): Promise<Resource> {
+): () => Promise<Resource> {
   let token: string | undefined;
-  for (;;) {
-    const answer = await gcs.api.rewrite(source, target, resource, token, signal);
-    onProgress?.(Number(answer.totalBytesRewritten), Number(answer.objectSize));
-    if (answer.done) {
-      if (answer.resource === undefined) throw new Error('a finished rewrite names no object');
-      return answer.resource;
+  return async () => {
+    for (;;) {
+      const answer = await gcs.api.rewrite(source, target, resource, token, signal);
+      onProgress?.(Number(answer.totalBytesRewritten), Number(answer.objectSize));
+      if (answer.done) {
+        if (answer.resource === undefined) throw new Error('a finished rewrite names no object');
+        return answer.resource;
+      }
+      token = answer.rewriteToken;
     }
-    token = answer.rewriteToken;
-  }
+  };
 }
 
 /** Throws when the source is missing or changed. */

@@ -1,6 +1,6 @@
 /** What every part of the adapter works with, and the two things that all of them do: read an object's description, and publish. */
 import { randomBytes } from 'node:crypto';
-import { AdapterError, type AdapterErrorKind } from '../errors.ts';
+import { AdapterError, type AdapterErrorKind, isAdapterError } from '../errors.ts';
 import type { ObjectAttributes, ObjectInfo, WriteCondition } from '../types.ts';
 import type { Api, Preconditions, Resource } from './api.ts';
 import { STORAGE_CLASS } from './api.ts';
@@ -120,8 +120,18 @@ export function preconditions(condition: WriteCondition | undefined): Preconditi
   return { ifGenerationMatch, ifMetagenerationMatch };
 }
 
-/** What the object says of itself in its metadata; `undefined` when another tool wrote it. */
-export function ownDescription({ metadata }: Pick<Resource, 'metadata'>): Decoded | undefined {
+/** What the object says of itself in its metadata; `undefined` when it says nothing that we understand. */
+export function ownDescription(resource: Resource): Decoded | undefined {
+  try {
+    return demandDescription(resource);
+  } catch (error) {
+    // One damaged object must keep neither a listing nor a write over it from working. Reading it tells of the damage.
+    if (isAdapterError(error, 'Corrupt')) return undefined;
+    throw error;
+  }
+}
+
+function demandDescription({ metadata }: Resource): Decoded | undefined {
   const value = metadata?.[METADATA_KEY];
   return value === undefined ? undefined : decode(value);
 }
@@ -133,7 +143,7 @@ export async function describe(
   resource: Resource,
   signal: Signal,
 ): Promise<ObjectInfo> {
-  const own = ownDescription(resource);
+  const own = demandDescription(resource);
   if (own === undefined) return info(key, resource, foreignAttributes(resource));
   const { attributes } = own.sidecar === undefined ? own : await whole(gcs, bucket, own.sidecar, signal);
   return info(key, resource, attributes, own.writtenAt);

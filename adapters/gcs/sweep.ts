@@ -1,6 +1,7 @@
 /** Collecting private objects that crashes left behind. */
 import type { SweepCall, SweepResult } from '../types.ts';
 import type { Resource } from './api.ts';
+import { METADATA_KEY } from './attributes.ts';
 import { privatePages, removeAll } from './batch.ts';
 import { listBuckets } from './buckets.ts';
 import { mapInFlight } from './compose.ts';
@@ -48,7 +49,7 @@ function uploadOf(name: string): string {
   return name.slice(UPLOADS.length).split('/', 1)[0] ?? '';
 }
 
-/** Whether the object that these attributes were written for still names them. */
+/** Whether the object that these attributes were written for still names them, or cannot be asked. */
 async function needed(
   gcs: Gcs,
   bucket: string,
@@ -58,5 +59,7 @@ async function needed(
   const owner = sidecar.metadata?.['of'];
   if (owner === undefined) return false;
   const object = await live(gcs, bucket, owner, signal);
-  return object !== undefined && ownDescription(object)?.sidecar === sidecar.name;
+  if (object?.metadata?.[METADATA_KEY] === undefined) return false;
+  const own = ownDescription(object);
+  return own === undefined || own.sidecar === sidecar.name;
 }

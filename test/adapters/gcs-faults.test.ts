@@ -106,6 +106,26 @@ describe.skipIf(upstream === undefined)('GCS at fault', () => {
       );
     });
 
+    it('goes on with a long copy where it failed', async () => {
+      const { adapter, service } = gcs;
+      const bucket = await gcs.bucket();
+      const data = bytes(2_000_000);
+      const { version } = await put(adapter, bucket, 'from', data);
+      service.faults.add({ how: 'lose answer', when: during('objects.rewrite') });
+      let calls = 0;
+      service.faults.add({
+        how: { status: 503 },
+        when: (call) => during('objects.rewrite')(call) && ++calls === 2,
+      });
+      const done: number[] = [];
+      const source = { bucket, key: 'from', version };
+      const onProgress = (bytesDone: number): void => void done.push(bytesDone);
+      await adapter.copyObject({ bucket, key: 'to', source, attributes: attributes(data), onProgress });
+      expect(done).toEqual([524_288, 1_048_576, 1_572_864, 2_000_000]);
+      expect(service.faults.count('objects.rewrite')).toBe(6);
+      await expectObject(adapter, bucket, 'to', data);
+    });
+
     it('waits as long as it is told to, and no longer than it would', async () => {
       const { service } = gcs;
       const bucket = await gcs.bucket();

@@ -129,6 +129,23 @@ describe.skipIf(upstream === undefined)('uploads on GCS', () => {
     },
   );
 
+  it('completes another list of parts after one that crashed in the middle of its tree', async () => {
+    const { adapter, service } = gcs;
+    const bucket = await gcs.bucket();
+    const upload = await begin(adapter, bucket, 'key');
+    const stored = await parts(adapter, upload, 40);
+    let composed = 0;
+    service.faults.add({
+      how: 'reset',
+      when: (call) => isWrite(call) && ++composed > 1,
+      times: Number.POSITIVE_INFINITY,
+    });
+    await expectKind(complete(gcs.make({ retry: once }), upload, stored), 'Unavailable');
+    service.faults.clear();
+    await complete(adapter, upload, stored.slice(2));
+    await expectObject(adapter, bucket, 'key', joined(40).subarray(200));
+  });
+
   it('does not publish twice when the answer of its last compose is lost', async () => {
     const { adapter, service } = gcs;
     const bucket = await gcs.bucket();

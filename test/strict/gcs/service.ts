@@ -5,8 +5,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Faults, type How, type Operation } from './faults.ts';
+import { Faults, type How } from './faults.ts';
 import { page, project } from './listing.ts';
+import { type Route, routeOf } from './routes.ts';
 import {
   type ComposeSource,
   demandBucketName,
@@ -28,16 +29,6 @@ export interface StrictGcs {
 
 /** A rewrite copies so many bytes a call, so that tokens are needed ("Objects: rewrite" may stop early at any size). */
 const REWRITE_STEP = 512 * 1024;
-
-interface Route {
-  readonly operation: Operation;
-  readonly method: string;
-  readonly bucket: string;
-  readonly name: string;
-  readonly query: URLSearchParams;
-  /** Of a rewrite. */
-  readonly target?: { readonly bucket: string; readonly name: string };
-}
 
 interface Reply {
   readonly status: number;
@@ -257,12 +248,12 @@ export async function startStrictGcs(upstream: string): Promise<StrictGcs> {
           throw new Refusal(400, 'invalid', 'The rewrite token is for another rewrite.');
         const size = Number(source.size);
         const done = Math.min(size, begun.done + REWRITE_STEP);
-        if (token !== null) rewrites.delete(token);
         if (done < size) {
           const rewriteToken = crypto.randomUUID();
           rewrites.set(rewriteToken, { from, done });
           return { done: false, totalBytesRewritten: String(done), objectSize: String(size), rewriteToken };
         }
+        if (token !== null) rewrites.delete(token);
         const path = `${objectPath(bucket, name)}/rewriteTo/b/${encodeURIComponent(target.bucket)}/o/${encodeURIComponent(target.name)}`;
         const { resource } = await store.json<{ resource: Resource }>('POST', path, given);
         const components = source['componentCount'] as number | undefined;
@@ -333,46 +324,6 @@ export async function startStrictGcs(upstream: string): Promise<StrictGcs> {
       store.close();
     },
   };
-}
-
-function routeOf(method: string, url: string): Route {
-  const { pathname, searchParams: query } = new URL(url, 'http://service');
-  const [, ...segments] = pathname.split('/').map((segment) => decodeURIComponent(segment));
-  const route = (operation: Operation, bucket = '', name = ''): Route => ({
-    operation,
-    method,
-    bucket,
-    name,
-    query,
-  });
-  if (pathname === '/batch/storage/v1' && method === 'POST') return route('batch');
-  if (segments[0] === 'upload' && segments[3] === 'b' && segments[5] === 'o' && method === 'POST') {
-    if (query.get('uploadType') !== 'multipart') throw new Refusal(501, 'notModelled', 'uploadType');
-    return route('objects.insert', segments[4]);
-  }
-  if (segments[0] !== 'storage' || segments[1] !== 'v1' || segments[2] !== 'b') {
-    if (segments.length === 2 && method === 'GET') return route('objects.read', ...segments);
-    throw new Refusal(501, 'notModelled', `${method} ${pathname}`);
-  }
-  const [, , , bucket, o, name, ...action] = segments;
-  if (bucket === undefined && method === 'GET') return route('buckets.list');
-  if (bucket === undefined && method === 'POST') return route('buckets.insert');
-  if (o === undefined && method === 'GET') return route('buckets.get', bucket);
-  if (o === undefined && method === 'DELETE') return route('buckets.delete', bucket);
-  if (o === 'o' && name === undefined && method === 'GET') return route('objects.list', bucket);
-  if (o === 'o' && action.length === 0) {
-    if (method === 'GET') {
-      return route(query.get('alt') === 'media' ? 'objects.media' : 'objects.get', bucket, name);
-    }
-    if (method === 'DELETE') return route('objects.delete', bucket, name);
-    if (method === 'PATCH') return route('objects.patch', bucket, name);
-  }
-  if (action[0] === 'compose' && method === 'POST') return route('objects.compose', bucket, name);
-  if (action[0] === 'rewriteTo' && method === 'POST') {
-    const target = { bucket: action[2] ?? '', name: action[4] ?? '' };
-    return { ...route('objects.rewrite', bucket, name), target };
-  }
-  throw new Refusal(501, 'notModelled', `${method} ${pathname}`);
 }
 
 /** "Objects: patch": what is named is replaced, `null` takes it away, `metadata` is merged name by name. */
