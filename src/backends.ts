@@ -2,8 +2,9 @@
  * Builds the configured storage adapters. Each is loaded only when it is used: a cloud SDK costs start-up time and memory.
  * Bucket names are mapped here and nowhere below, so the adapters' own prefixes stay empty.
  */
+import { isAdapterError } from '../adapters/errors.ts';
 import type { StorageAdapter } from '../adapters/types.ts';
-import type { BackendConfig, Config } from './config.ts';
+import { type BackendConfig, type Config, ConfigError } from './config.ts';
 import {
   type BucketNames,
   type BucketRoute,
@@ -27,13 +28,22 @@ export async function buildBackends(config: Config): Promise<BuiltBackends> {
   };
 }
 
+/** @throws ConfigError when its settings cannot be used, whatever the service says */
 async function buildBackend(
   backend: BackendConfig,
   durability: Config['durability'],
 ): Promise<StorageBackend> {
-  const adapter = await buildAdapter(backend, durability);
-  const names = namesOf(backend);
-  return { name: backend.name, adapter, ...(names && { names }) };
+  try {
+    const adapter = await buildAdapter(backend, durability);
+    const names = namesOf(backend);
+    return { name: backend.name, adapter, ...(names && { names }) };
+  } catch (error) {
+    if (!isAdapterError(error)) throw error;
+    const key = backend.name === backend.kind ? backend.name : `backends.${backend.name}`;
+    throw new ConfigError([
+      { key, problem: error.message, fix: `mend the settings of ${key}; see docs/configuration.md` },
+    ]);
+  }
 }
 
 async function buildAdapter(

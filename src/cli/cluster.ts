@@ -84,7 +84,7 @@ export function serveCluster(
       workers.set(number, worker);
       worker.on('message', ({ awaiting, hopeless }: Report) => {
         if (awaiting === true) worker.send({ config, credentials, number } satisfies Assignment);
-        if (hopeless === undefined || announced) return;
+        if (hopeless === undefined || announced || stopping) return;
         process.stderr.write(`partway: ${hopeless}\n`);
         status = 1;
         stop();

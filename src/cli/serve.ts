@@ -1,7 +1,7 @@
 /** `partway serve` */
 import type { AddressInfo } from 'node:net';
 import { generatedCredential } from '../config/generated.ts';
-import type { Config, Credential } from '../config.ts';
+import { type Config, ConfigError, type Credential } from '../config.ts';
 import type { Logger } from '../log.ts';
 import { banner, endpoint } from './banner.ts';
 import { createProcessLog } from './process-log.ts';
@@ -51,6 +51,7 @@ const serveAlone: Serve = async (config, credentials, log, announce) => {
   try {
     serving = await startServing(config, credentials, log, { janitor: true });
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     log.error('could not start', { error });
     await log.flush();
     process.stderr.write(`partway: ${startProblem(error, config)}\n`);
