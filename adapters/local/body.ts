@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { AdapterError } from '../errors.ts';
 import type { Body } from '../types.ts';
-import { FromCaller } from './errors.ts';
+import { FromCaller, toAdapterError } from './errors.ts';
 
 const KiB = 1024;
 
@@ -151,7 +151,7 @@ export class FileBody extends Readable {
         this.#position += chunk.length;
         this.push(chunk);
       },
-      (error: unknown) => this.destroy(error as Error),
+      (error: unknown) => this.destroy(toAdapterError(error)),
     );
   }
 

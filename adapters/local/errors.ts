@@ -71,14 +71,15 @@ const meanings: Readonly<Record<string, Meaning>> = {
   },
 };
 
-/** The error to throw at the caller for whatever went wrong inside. */
-export function toAdapterError(error: unknown, signal?: AbortSignal): unknown {
-  if (error instanceof FromCaller) return error.original;
+/** What to throw at the caller for whatever went wrong inside: an error of the contract, or the caller's own. */
+export function toThrow(error: unknown): unknown {
+  return error instanceof FromCaller ? error.original : toAdapterError(error);
+}
+
+export function toAdapterError(error: unknown): AdapterError {
   if (isAdapterError(error)) return error;
-  if (signal?.aborted && error === signal.reason) return error;
-  const code = codeOf(error);
   const reason = error instanceof Error ? error.message : String(error);
-  const meaning = meanings[code ?? ''];
+  const meaning = meanings[codeOf(error) ?? ''];
   if (meaning === undefined) return new AdapterError('Internal', reason, { cause: error });
   const { kind, advice, retryAfter } = meaning;
   return new AdapterError(kind, `${reason}; ${advice}`, {

@@ -25,6 +25,9 @@ export type FileLayer = Pick<
   | 'unlink'
 >;
 
+/** How often to make a directory that others remove. */
+const attempts = 5;
+
 export class Files {
   readonly layer: FileLayer;
   readonly look: Looks;
@@ -38,16 +41,23 @@ export class Files {
     this.#durable = durable;
   }
 
-  /** Opens a new file below a private directory, which is made when it is missing. */
+  /** Opens a new file in a private directory, which is made when it is missing. */
   async create(path: string): Promise<FileHandle> {
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    try {
-      return await this.layer.open(path, flags);
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-      await this.makePrivate(dirname(path));
-      return this.layer.open(path, flags);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.createHere(path);
+      } catch (error) {
+        // Removed again right away, when a bucket is.
+        if (codeOf(error) !== 'ENOENT' || attempt === attempts) throw error;
+        await this.makePrivate(dirname(path));
+      }
     }
+  }
+
+  /** Opens a new file in a directory that is there. */
+  async createHere(path: string): Promise<FileHandle> {
+    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+    return this.layer.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
   }
 
   /** Makes a private directory and those above it. */

@@ -5,7 +5,7 @@ import type { BucketCall, Capabilities, ListObjectsCall, StorageAdapter } from '
 import * as buckets from './buckets.ts';
 import { type Context, openContext } from './context.ts';
 import * as documents from './documents.ts';
-import { FromCaller, toAdapterError } from './errors.ts';
+import { FromCaller, toThrow } from './errors.ts';
 import type { FileLayer } from './files.ts';
 import { listObjects } from './listing/list.ts';
 import { nodeLooks } from './looks.ts';
@@ -61,7 +61,7 @@ export function createLocalAdapter({ root, durability, fs }: LocalOptions): Stor
       if (call.signal?.aborted) throw new FromCaller(call.signal.reason);
       return await work(await context(), call);
     } catch (error) {
-      throw toAdapterError(error);
+      throw toThrow(error);
     }
   };
   return {

@@ -22,7 +22,18 @@ export interface Publication {
   readonly beforeRename?: (info: ObjectInfo) => Promise<void>;
 }
 
+/** Also rejects with `NoSuchBucket` when the bucket was removed meanwhile. */
 export async function publish(context: Context, publication: Publication): Promise<ObjectInfo> {
+  try {
+    return await publishInto(context, publication);
+  } catch (error) {
+    const { bucket, identity } = publication;
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw isSameBucket(await bucketIdentity(context, bucket), identity) ? error : noSuchBucket(bucket);
+  }
+}
+
+async function publishInto(context: Context, publication: Publication): Promise<ObjectInfo> {
   const { attributes, files } = context;
   const { bucket, key } = publication;
   const state = await makeDurable(context, publication);

@@ -7,6 +7,7 @@ import { moveToTrash } from './buckets.ts';
 import type { Context } from './context.ts';
 import { FromCaller, orMissing } from './errors.ts';
 import { bucketIdentity, find } from './find.ts';
+import { openCandidates } from './listing/candidates.ts';
 import { isBucketName } from './names.ts';
 
 export async function sweep(context: Context, call: SweepCall): Promise<SweepResult> {
@@ -21,9 +22,7 @@ export async function sweep(context: Context, call: SweepCall): Promise<SweepRes
       continue;
     }
     for (const uploadId of await work.names(layout.uploads(bucket))) await work.upload(bucket, uploadId);
-    for (const shard of await work.names(layout.attributes(bucket))) {
-      await work.attributes(bucket, join(layout.attributes(bucket), shard));
-    }
+    await work.attributes(bucket);
   }
   return work.result;
 }
@@ -75,28 +74,54 @@ class Sweep {
   }
 
   /** Attributes of states that are not, or no longer, to be had. */
-  async attributes(bucket: string, shard: string): Promise<void> {
-    const { files } = this.#context;
-    for (const name of await this.names(shard)) {
-      const path = join(shard, name);
-      const stats = await files.look.lstat(path);
-      if (!this.#isOld(stats)) continue;
-      if (!(await this.#belongsToObject(bucket, path))) await this.#remove(path, stats);
+  async attributes(bucket: string): Promise<void> {
+    const { files, layout } = this.#context;
+    const unreadable: string[] = [];
+    for (const shard of await this.names(layout.attributes(bucket))) {
+      for (const name of await this.names(join(layout.attributes(bucket), shard))) {
+        const path = join(layout.attributes(bucket), shard, name);
+        const stats = await files.look.lstat(path);
+        if (!this.#isOld(stats)) continue;
+        const owner = await this.#owner(bucket, path);
+        if (owner === 'unreadable') unreadable.push(path);
+        else if (owner === 'gone') await this.#remove(path, stats);
+      }
     }
+    if (unreadable.length === 0) return;
+    const live = await this.#ofLiveObjects(bucket, new Set(unreadable));
+    for (const path of unreadable) if (!live.has(path)) await this.#remove(path);
   }
 
-  async #belongsToObject(bucket: string, path: string): Promise<boolean> {
+  async #owner(bucket: string, path: string): Promise<'live' | 'gone' | 'unreadable'> {
     const { attributes } = this.#context;
     try {
       const file = await attributes.readFile(path);
-      if (file === undefined) return true;
+      if (file === undefined) return 'live';
       const { key } = file.record;
       const found = await find(this.#context, bucket, key);
-      return found !== undefined && attributes.path(bucket, key, found.state) === path;
+      return found && attributes.path(bucket, key, found.state) === path ? 'live' : 'gone';
     } catch (error) {
-      // Cut off while it was written, or damaged: it may be all that tells of damage to a live object.
-      if (isAdapterError(error, 'Corrupt')) return true;
+      if (isAdapterError(error, 'Corrupt')) return 'unreadable';
       throw error;
+    }
+  }
+
+  /**
+   * Those of the given files that belong to objects that are there. A file that was cut off while it was written does not
+   * say which key it is of, and one that was damaged later is all that tells of the damage: every key has to be looked at.
+   */
+  async #ofLiveObjects(bucket: string, paths: ReadonlySet<string>): Promise<Set<string>> {
+    const live = new Set<string>();
+    const candidates = await openCandidates(this.#context, { bucket, limit: 1 });
+    for (;;) {
+      const batch = await candidates.take(1000);
+      if (batch.length === 0) return live;
+      for (const candidate of batch) {
+        if (candidate.kind !== 'object') continue;
+        const found = await find(this.#context, bucket, candidate.key);
+        const path = found && this.#context.attributes.path(bucket, candidate.key, found.state);
+        if (path !== undefined && paths.has(path)) live.add(path);
+      }
     }
   }
 

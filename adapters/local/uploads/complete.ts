@@ -13,12 +13,22 @@ import { readPublished, removeJournal, writeJournal } from './journal.ts';
 import { type Place, placeOf, Staging } from './staging.ts';
 
 export async function completeUpload(context: Context, call: CompleteUploadCall): Promise<ObjectInfo> {
-  const { bucket, key, uploadId, condition } = call;
+  const { bucket, key, uploadId } = call;
   checkKey(key);
   const identity = await requireBucket(context, bucket);
   const staging = new Staging(context, bucket, uploadId);
   const there = await context.files.look.lstat(staging.directory);
   if (there === undefined) return recognise(context, staging, call);
+  return staging.guard(() => completeStaged(context, staging, identity, call));
+}
+
+async function completeStaged(
+  context: Context,
+  staging: Staging,
+  identity: BucketIdentity,
+  call: CompleteUploadCall,
+): Promise<ObjectInfo> {
+  const { bucket, key, uploadId, condition } = call;
   // A lease that ran out while its holder was stopped must not let two work on the same files.
   const lock = new FileLock(`${staging.directory}/lock`);
   const release = await lock.acquire();
@@ -78,13 +88,13 @@ async function assemble(
   const source = slot === undefined ? `assembled.${unique()}` : `data.${slot}`;
   const path = `${staging.directory}/${source}`;
   const handle = await (slot === undefined
-    ? context.files.create(path)
+    ? context.files.createHere(path)
     : context.files.layer.open(path, 'r+'));
   try {
     // In place only what lies elsewhere is copied: a last part that came first, parts that were replaced.
     const elsewhere = parts.filter(({ place }) => !('slot' in place && place.slot === slot));
     await copyParts(staging, elsewhere, handle, call);
-    await cut(handle, total, call.key);
+    await cut(handle, total);
     return await publish(context, {
       bucket: call.bucket,
       key: call.key,
@@ -140,6 +150,7 @@ async function copyParts(
     if ('empty' in place) continue;
     await using from = await staging.openStaged(place);
     const start = 'slot' in place ? (part.partNumber - 1) * place.slot : 0;
+    if ((await from.stat()).size < start + part.size) throw lost();
     const before = done;
     await copyRange(from, start, part.size, to, offset, {
       signal,
@@ -150,8 +161,12 @@ async function copyParts(
 }
 
 /** A slotted file may go on after the last part, where attempts that were given up wrote. It must not end before. */
-async function cut(handle: FileHandle, size: number, key: string): Promise<void> {
+async function cut(handle: FileHandle, size: number): Promise<void> {
   const stats = await handle.stat();
-  if (stats.size < size) throw new AdapterError('NoSuchPart', `staged bytes of ${key} are gone`);
+  if (stats.size < size) throw lost();
   if (stats.size > size) await handle.truncate(size);
+}
+
+function lost(): AdapterError {
+  return new AdapterError('NoSuchPart', 'staged bytes are gone');
 }

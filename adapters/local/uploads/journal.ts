@@ -36,7 +36,7 @@ export async function writeJournal(
   };
   const draft = `${directory}/${name}.draft`;
   await files.remove(draft);
-  const handle = await files.create(draft);
+  const handle = await files.createHere(draft);
   try {
     await handle.writeFile(JSON.stringify(entry));
     await files.syncData(handle);

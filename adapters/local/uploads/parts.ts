@@ -1,5 +1,4 @@
 /** The parts of an upload, from its beginning to its end. */
-import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { AdapterError } from '../../errors.ts';
 import type { DiscardPartsCall, PartToken, PutPartCall, UploadCall, UploadState } from '../../types.ts';
@@ -31,13 +30,15 @@ export async function putPart(context: Context, call: PutPartCall): Promise<Part
     throw new AdapterError('InvalidName', `no part has the number ${partNumber}`);
   }
   const staging = new Staging(context, bucket, uploadId);
-  if (body.size === 0) {
-    await writeBody(undefined, 0, body, signal);
-    await staging.grids();
-    return { empty: true };
-  }
-  const slot = current === undefined ? await staging.claimSlot(partNumber, body.size) : undefined;
-  return slot === undefined ? writeFile(context, staging, call) : writeSlot(context, staging, call, slot);
+  return staging.guard(async () => {
+    if (body.size === 0) {
+      await writeBody(undefined, 0, body, signal);
+      await staging.grids();
+      return { empty: true };
+    }
+    const slot = current === undefined ? await staging.claimSlot(partNumber, body.size) : undefined;
+    return slot === undefined ? writeFile(context, staging, call) : writeSlot(context, staging, call, slot);
+  });
 }
 
 async function writeSlot(
@@ -67,7 +68,7 @@ async function writeFile(
   const { files, layout } = context;
   const file = `${partNumber}.${unique()}`;
   const path = staging.part(file);
-  const handle: FileHandle = await staging.createPart(file);
+  const handle = await files.createHere(path);
   try {
     await writeBody(handle, 0, body, signal);
     await Promise.all([files.sync(handle), files.syncPath(dirname(path), layout.root)]);

@@ -20,7 +20,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { AdapterError } from '../../errors.ts';
 import type { PartToken } from '../../types.ts';
 import type { Context } from '../context.ts';
-import { codeOf } from '../errors.ts';
+import { codeOf, orMissing } from '../errors.ts';
 import { bucketIdentity, noSuchBucket } from '../find.ts';
 
 /** Where a part is: in a slot of `data.<slot>`, in a file below `parts/`, or nowhere, having no bytes. */
@@ -91,8 +91,8 @@ export class Staging {
 
   /** Marks a slot that holds a part which is not needed any more. It is never given to another attempt. */
   async killSlot(slot: number, partNumber: number): Promise<void> {
-    if ((await this.#context.files.look.lstat(this.directory)) === undefined) return;
-    await this.#touch(`${this.claim(slot, partNumber)}.dead`);
+    // With the upload gone, so is the slot.
+    await orMissing(this.#touch(`${this.claim(slot, partNumber)}.dead`));
   }
 
   async seal(): Promise<void> {
@@ -121,30 +121,32 @@ export class Staging {
 
   /** For writing a slot. Only with a claim in hand: a `data` file that is gone has been published. */
   async openData(slot: number): Promise<FileHandle> {
-    return this.#orGone(
-      this.#context.files.layer.open(this.data(slot), constants.O_RDWR | constants.O_CREAT),
-    );
+    return this.#context.files.layer.open(this.data(slot), constants.O_RDWR | constants.O_CREAT);
   }
 
-  /** For reading a part. `NoSuchPart` when it is gone. */
+  /** For reading a part. */
   async openStaged(place: Exclude<Place, { readonly empty: true }>): Promise<FileHandle> {
     const path = 'slot' in place ? this.data(place.slot) : this.part(place.file);
-    return this.#orGone(this.#context.files.layer.open(path, 'r'));
+    return this.#context.files.layer.open(path, 'r');
   }
 
-  async createPart(file: string): Promise<FileHandle> {
-    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
-    return this.#orGone(this.#context.files.layer.open(this.part(file), flags));
+  /** Runs `work`; a name that is missing then means that what was staged is gone, or the bucket is. */
+  async guard<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw codeOf(error) === 'ENOENT' ? await this.gone(error) : error;
+    }
   }
 
-  /** `NoSuchBucket` or `NoSuchPart`, when what was staged is not there any more. */
+  /** `NoSuchBucket` or `NoSuchPart`. */
   async gone(cause?: unknown): Promise<AdapterError> {
     if ((await bucketIdentity(this.#context, this.#bucket)) === undefined) return noSuchBucket(this.#bucket);
     return new AdapterError('NoSuchPart', `what was staged for upload ${this.#uploadId} is gone`, { cause });
   }
 
   async #names(path: string): Promise<string[]> {
-    return this.#orGone(this.#context.files.layer.readdir(path));
+    return this.#context.files.layer.readdir(path);
   }
 
   /** `false` when it is there already. */
@@ -156,16 +158,6 @@ export class Staging {
       return true;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return false;
-      if (codeOf(error) === 'ENOENT') throw await this.gone(error);
-      throw error;
-    }
-  }
-
-  async #orGone<T>(promise: Promise<T>): Promise<T> {
-    try {
-      return await promise;
-    } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw await this.gone(error);
       throw error;
     }
   }
