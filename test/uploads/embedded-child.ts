@@ -2,7 +2,6 @@
  * A process that writes to an embedded store until it is killed: `node embedded-child.ts dir uploadId first step`. It records parts first,
  * first + step, … several at once, and tells of each acknowledged one by a line on standard output, of an outage by `unavailable`.
  */
-import { writeSync } from 'node:fs';
 import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
 import { part } from './fixtures.ts';
@@ -17,10 +16,10 @@ async function writer(): Promise<void> {
     next += Number(step);
     try {
       const outcome = await store.recordPart(uploadId, part(number, { token: number }));
-      if (outcome.recorded) writeSync(1, `${number}\n`);
+      if (outcome.recorded) process.stdout.write(`${number}\n`);
     } catch (error) {
       if (!(error instanceof UploadStoreUnavailable)) throw error;
-      writeSync(1, 'unavailable\n');
+      process.stdout.write('unavailable\n');
       return;
     }
   }

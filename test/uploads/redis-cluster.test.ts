@@ -69,7 +69,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store on
   }
 
   async function open(options: { cleanUpGraceMs: number }) {
-    const given = { url, keyPrefix: `test-${randomUUID()}:`, ...options };
+    const given = { url, keyPrefix: `test-${randomUUID()}:`, timeoutMs: 20_000, ...options };
     const [a, b] = [createRedisStore(given), createRedisStore(given)];
     return {
       a,
@@ -84,7 +84,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store on
   listingContract(open);
 
   test('a node that is away costs 503s, and the store comes back with it', async () => {
-    const store = createRedisStore({ url, keyPrefix: `test-${randomUUID()}:`, timeoutMs: 1_000 });
+    const store = createRedisStore({ url, keyPrefix: `test-${randomUUID()}:`, timeoutMs: 3_000 });
     try {
       // Enough of them that every node holds some.
       const records = Array.from({ length: 30 }, () => upload());

@@ -25,7 +25,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('indices and costs 
     dir = await mkdtemp(join(tmpdir(), 'partway-indices-'));
     server = await startRedisServer({ dir });
     redis = new Redis(server.url);
-    store = createRedisStore({ url: server.url, cleanUpGraceMs: noGraceMs });
+    store = createRedisStore({ url: server.url, timeoutMs: 20_000, cleanUpGraceMs: noGraceMs });
   });
   afterAll(async () => {
     await store.close();

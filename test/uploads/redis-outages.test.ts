@@ -25,7 +25,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     server = await startRedisServer({ dir, args: durable });
     admin = new Redis(server.url, { retryStrategy: () => 50 });
     admin.on('error', () => {});
-    store = createRedisStore({ url: server.url, timeoutMs: 400 });
+    store = createRedisStore({ url: server.url, timeoutMs: 1_000 });
     await store.check();
   });
   afterEach(async () => {
@@ -87,7 +87,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
 
   test('a restart that is over soon is not noticed', async () => {
     await store.close();
-    store = createRedisStore({ url: server.url });
+    store = createRedisStore({ url: server.url, timeoutMs: 20_000 });
     const record = upload();
     await store.create(record);
     await server.stop();
@@ -159,9 +159,9 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
 
   test('a server that wants another password: refused, and the password is not told', async () => {
     await admin.config('SET', 'requirepass', 'secret');
-    const wrong = createRedisStore({ url: `redis://:mistaken@127.0.0.1:${server.port}`, timeoutMs: 300 });
-    const none = createRedisStore({ url: server.url, timeoutMs: 300 });
-    const right = createRedisStore({ url: `redis://:secret@127.0.0.1:${server.port}`, timeoutMs: 300 });
+    const wrong = createRedisStore({ url: `redis://:mistaken@127.0.0.1:${server.port}`, timeoutMs: 1_000 });
+    const none = createRedisStore({ url: server.url, timeoutMs: 1_000 });
+    const right = createRedisStore({ url: `redis://:secret@127.0.0.1:${server.port}`, timeoutMs: 1_000 });
     try {
       const error = await wrong.check().catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(UploadStoreUnavailable);
@@ -179,7 +179,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     try {
       for (const skew of [-3_600_000, 3_600_000]) {
         Date.now = () => realNow() + skew;
-        const skewed = createRedisStore({ url: server.url, timeoutMs: 400 });
+        const skewed = createRedisStore({ url: server.url, timeoutMs: 1_000 });
         const record = upload();
         await skewed.create(record);
         expect(await skewed.recordPart(record.uploadId, part(1))).toEqual({ recorded: true });
@@ -200,7 +200,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     const lines: string[] = [];
     const logged = createRedisStore({
       url: server.url,
-      timeoutMs: 300,
+      timeoutMs: 1_000,
       log: { info: (line) => lines.push(line), warn: (line) => lines.push(line) },
     });
     await logged.check();

@@ -18,8 +18,9 @@ describe.skipIf(url === undefined)('the Redis store behind a connection that bre
   beforeEach(async () => {
     proxy = await startCutProxy(Number(new URL(url ?? '').port));
     const keyPrefix = `test-${randomUUID()}:`;
-    store = createRedisStore({ url: `redis://127.0.0.1:${proxy.port}`, keyPrefix });
-    direct = createRedisStore({ url: url ?? '', keyPrefix });
+    const given = { keyPrefix, timeoutMs: 20_000 };
+    store = createRedisStore({ url: `redis://127.0.0.1:${proxy.port}`, ...given });
+    direct = createRedisStore({ url: url ?? '', ...given });
     await Promise.all([store.check(), direct.check()]);
   });
   afterEach(async () => {

@@ -10,7 +10,7 @@ const url = process.env['TEST_REDIS_URL'];
 
 /** Stores under a prefix of their own. */
 async function open(options: { cleanUpGraceMs: number }) {
-  const given = { url: url ?? '', keyPrefix: `test-${randomUUID()}:`, ...options };
+  const given = { url: url ?? '', keyPrefix: `test-${randomUUID()}:`, timeoutMs: 20_000, ...options };
   const [a, b] = [createRedisStore(given), createRedisStore(given)];
   return {
     a,
