@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { describe } from 'vitest';
 import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { uploadStoreContract } from './contract.ts';
-import { listingContract } from './listing-contract.ts';
-import { racesContract } from './races-contract.ts';
 
 async function open(options: { cleanUpGraceMs: number }) {
   const dir = await mkdtemp(join(tmpdir(), 'partway-embedded-'));
@@ -22,6 +20,4 @@ async function open(options: { cleanUpGraceMs: number }) {
 
 describe('the embedded store', () => {
   uploadStoreContract(open);
-  listingContract(open);
-  racesContract(open);
 });

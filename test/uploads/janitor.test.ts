@@ -9,8 +9,8 @@ import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { newUploadId } from '../../src/uploads/id.ts';
 import { createJanitor, type JanitorOptions } from '../../src/uploads/janitor.ts';
 import type { UploadRecord, UploadStore } from '../../src/uploads/types.ts';
-import { noGraceMs } from './contract.ts';
 import { part, upload } from './fixtures.ts';
+import { noGraceMs } from './stage.ts';
 
 const day = 24 * 60 * 60 * 1000;
 const old = { initiatedAt: Date.now() - 8 * day };

@@ -11,7 +11,6 @@ import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
 import { freePort, type RedisServer, startRedisServer } from '../setup/redis.ts';
 import { uploadStoreContract } from './contract.ts';
 import { part, upload } from './fixtures.ts';
-import { listingContract } from './listing-contract.ts';
 
 const slots = [
   [0, 5_460],
@@ -81,7 +80,6 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store on
   }
 
   uploadStoreContract(open);
-  listingContract(open);
 
   test('a node that is away costs 503s, and the store comes back with it', async () => {
     const store = createRedisStore({ url, keyPrefix: `test-${randomUUID()}:`, timeoutMs: 3_000 });

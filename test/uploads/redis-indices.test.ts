@@ -8,8 +8,8 @@ import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import { ageMember, endedMember, keysUnder } from '../../src/uploads/redis/keys.ts';
 import type { UploadRecord, UploadStore } from '../../src/uploads/types.ts';
 import { type RedisServer, startRedisServer } from '../setup/redis.ts';
-import { noGraceMs } from './contract.ts';
 import { part, upload } from './fixtures.ts';
+import { noGraceMs } from './stage.ts';
 
 const hour = 60 * 60 * 1000;
 const day = 24 * hour;

@@ -3,8 +3,6 @@ import { Redis } from 'ioredis';
 import { describe } from 'vitest';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import { uploadStoreContract } from './contract.ts';
-import { listingContract } from './listing-contract.ts';
-import { racesContract } from './races-contract.ts';
 
 const url = process.env['TEST_REDIS_URL'];
 
@@ -27,6 +25,4 @@ async function open(options: { cleanUpGraceMs: number }) {
 
 describe.skipIf(url === undefined)('the Redis store', () => {
   uploadStoreContract(open);
-  listingContract(open);
-  racesContract(open);
 });
