@@ -36,6 +36,9 @@ export interface Limits {
   readonly copyConcurrency: number;
 }
 
+/** Making a client costs some 50 µs. */
+const maxCachedClients = 1000;
+
 export interface Sending {
   /** 1 for what must not be sent twice. */
   readonly tries?: number;
@@ -86,8 +89,15 @@ export function createContext(
   const { service } = connection;
   const { limits, containerPrefix, staging } = options;
   const running = new Set<Promise<unknown>>();
-  const container = (bucket: string): ContainerClient =>
-    service.getContainerClient(containerName(bucket, containerPrefix));
+  const containers = new Map<string, ContainerClient>();
+  const container = (bucket: string): ContainerClient => {
+    const known = containers.get(bucket);
+    if (known !== undefined) return known;
+    const made = service.getContainerClient(containerName(bucket, containerPrefix));
+    if (containers.size >= maxCachedClients) containers.clear();
+    containers.set(bucket, made);
+    return made;
+  };
   const blob = (bucket: string, name: string): BlockBlobClient => container(bucket).getBlockBlobClient(name);
   return {
     service,

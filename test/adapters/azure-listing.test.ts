@@ -100,6 +100,15 @@ describe('cost', () => {
     expect(bench.sent('ListBlobs')).toBe(2);
   });
 
+  it('of private blobs in the way is one jump', async () => {
+    const bucket = await bench.bucket();
+    for (const key of ['!', 'z']) await put(adapter, bucket, key, 'x');
+    for (let i = 0; i < 30; i++) await begin(adapter, bucket, 'a');
+    bench.forget();
+    expect(await list(adapter, bucket, { limit: 5 })).toEqual(['!', 'z']);
+    expect(bench.sent('ListBlobs')).toBe(3);
+  });
+
   it('shows names that XML must escape, however many', async () => {
     const bucket = await bench.bucket();
     const direct = bench.strict.direct.getContainerClient(bench.containerPrefix + bucket);

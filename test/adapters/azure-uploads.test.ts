@@ -288,6 +288,30 @@ describe('a crash', () => {
   });
 });
 
+describe('another attempt', () => {
+  it('that commits another list before the copy does not change what is published', async () => {
+    const bucket = await bench.bucket();
+    for (const by of [adapter, cramped]) {
+      const upload = await begin(by, bucket, 'key');
+      const [first, second, third] = await threeParts(upload, by);
+      bench.strict.faults.push({
+        on: ({ operation, blob }) => /^(CopyBlob|PutBlock)FromUrl$/.test(operation) && blob === 'key',
+        how: {
+          kind: 'meanwhile',
+          work: () =>
+            expectKind(
+              complete(by, upload, [third], { unused: [first, second], condition: { version: '"0x1"' } }),
+              'PreconditionFailed',
+            ),
+        },
+      });
+      await complete(by, upload, [first, second, third]);
+      await expectObject(adapter, bucket, 'key', three);
+      await adapter.deleteObject({ bucket, key: 'key' });
+    }
+  });
+});
+
 describe('other writers of the key', () => {
   it('are not disturbed, nor disturb an upload that is copied in blocks', async () => {
     const bucket = await bench.bucket();

@@ -1,6 +1,12 @@
-/** The storage contract on Azurite, behind a proxy that adds what the real service demands beyond it. */
+/**
+ * The storage contract on Azurite, behind a proxy that adds what the real service demands beyond it; and on a real account
+ * when TEST_AZURE_CONNECTION_STRING names one (with `--testTimeout=300000`: a container's name is blocked after its deletion).
+ */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAzureAdapter } from '../../adapters/azure/index.ts';
+import { isAdapterError } from '../../adapters/errors.ts';
+import type { BucketCall, StorageAdapter } from '../../adapters/types.ts';
 import { type StrictAzure, type StrictOptions, startStrictAzure } from '../strict/azure/proxy.ts';
 import { adapterContract } from './contract.ts';
 
@@ -39,3 +45,25 @@ overAzure(
     copyConcurrency: 3,
   },
 );
+
+const account = process.env['TEST_AZURE_CONNECTION_STRING'];
+if (account !== undefined && account !== '')
+  adapterContract('Azure, a real account', {
+    async make() {
+      const adapter = await createAzureAdapter({ connectionString: account });
+      return { ...adapter, createBucket: (call) => createPatiently(adapter, call) };
+    },
+    cleanup: async () => undefined,
+  });
+
+/** "Delete Container": for at least 30 seconds no container of that name can be made. */
+async function createPatiently(adapter: StorageAdapter, call: BucketCall): Promise<void> {
+  for (;;) {
+    try {
+      return await adapter.createBucket(call);
+    } catch (error) {
+      if (!isAdapterError(error, 'Unavailable')) throw error;
+      await sleep((error.retryAfter ?? 1) * 1000);
+    }
+  }
+}
