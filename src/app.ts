@@ -14,6 +14,8 @@ export interface AppOptions {
   readonly acceptRegions?: readonly string[];
   /** Domains whose sub-domains are buckets. */
   readonly baseDomains?: readonly string[];
+  /** Addresses and ranges of proxies whose `X-Forwarded-*` are believed. */
+  readonly trustedProxies?: readonly string[];
 }
 
 export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
@@ -22,6 +24,7 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
     gateway,
     operations,
     hosts: options.baseDomains ?? [],
+    trustedProxies: options.trustedProxies ?? [],
     authenticate: createAuthenticator({
       credentials: options.credentials,
       region: gateway.settings.region,
@@ -42,6 +45,7 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
       signal: gone.signal,
       continue: c.env.continue,
       notes,
+      log: gateway.log,
     });
   });
   return app;

@@ -68,6 +68,7 @@ export async function createGateway(
     ),
     acceptRegions: config.acceptRegions,
     baseDomains: config.baseDomains,
+    trustedProxies: config.trustedProxies,
   });
   const janitor = createJanitor({
     store: uploads,

@@ -22,7 +22,7 @@ export async function answer(reply: Reply, context: AnswerContext): Promise<Resp
   const common = commonHeaders(context);
   await settleRequest(context, common);
   if (reply.stream !== undefined) {
-    return new Response(byteStream(reply.stream), { status, headers: { ...common, ...headers } });
+    return new Response(byteStream(reply.stream, context), { status, headers: { ...common, ...headers } });
   }
   if (reply.xml !== undefined) {
     const text = xml(reply.xml.root, reply.xml.content);
@@ -89,16 +89,23 @@ async function settleRequest(context: AnswerContext, headers: Record<string, str
 
 /**
  * A download as a pull-based stream without a queue of its own: the socket asks, the file is read. Cancelling (the client is
- * gone) destroys the source.
+ * gone) destroys the source. A source that fails after the head is out can be told by a broken connection only: fewer bytes than
+ * promised, never other ones.
  */
-function byteStream(source: Readable): ReadableStream<Uint8Array> {
+function byteStream(source: Readable, { exchange, requestId }: AnswerContext): ReadableStream<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await chunks.next();
-        if (done === true) controller.close();
-        else controller.enqueue(value);
+        try {
+          const { done, value } = await chunks.next();
+          if (done === true) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          exchange.log.error('a download broke off', { requestId, error });
+          exchange.incoming.socket.destroy();
+          controller.close();
+        }
       },
       cancel(reason) {
         source.destroy(reason instanceof Error ? reason : undefined);

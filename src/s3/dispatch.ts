@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { isAdapterError } from '../../adapters/errors.ts';
 import type { Authenticate, Authentication } from '../auth/authenticate.ts';
 import { refuseStreaming } from '../auth/payload.ts';
+import { forwarded, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
 import { parseTarget, type Target } from '../http/target.ts';
 import { UploadStoreUnavailable } from '../uploads/types.ts';
@@ -13,7 +14,7 @@ import { S3Error } from './errors.ts';
 import { keepAlive } from './keep-alive.ts';
 import { createMatcher } from './match.ts';
 import { requireBucketName } from './names.ts';
-import type { Gateway, Operation, RequestContext } from './operation.ts';
+import type { Gateway, Logger, Operation, RequestContext } from './operation.ts';
 import { RequestBody } from './request-body.ts';
 
 /** A request as the server hands it over. */
@@ -25,6 +26,7 @@ export interface Exchange {
   /** Lets a client that waits (`Expect: 100-continue`) send its body. */
   readonly continue: () => void;
   /** What the access log tells. */
+  readonly log: Logger;
   readonly notes: { requestId?: string; operation?: string; identity?: string; error?: string };
 }
 
@@ -34,12 +36,15 @@ export interface DispatcherOptions {
   readonly operations: readonly Operation[];
   /** Domains whose sub-domains are buckets. */
   readonly hosts: readonly string[];
+  /** Addresses and ranges of proxies whose `X-Forwarded-*` are believed. */
+  readonly trustedProxies: readonly string[];
 }
 
 export type Dispatch = (exchange: Exchange) => Promise<Response>;
 
 export function createDispatcher(options: DispatcherOptions): Dispatch {
   const { authenticate, gateway, hosts, operations } = options;
+  const trusts = proxyTrust(options.trustedProxies);
   const match = createMatcher(operations);
 
   const prepare = (
@@ -48,7 +53,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
   ): { operation: Operation; context: RequestContext } => {
     const { incoming, notes } = exchange;
     const method = incoming.method ?? '';
-    const sent = readHeaders(incoming.rawHeaders);
+    const raw = readHeaders(incoming.rawHeaders);
+    const seen = trusts(incoming.socket.remoteAddress) ? forwarded(raw) : {};
+    // The client signed the host that it used.
+    const sent = seen.host === undefined ? raw : new Map([...raw, ['host', seen.host]]);
     const target = parseTarget(incoming.url ?? '', sent.get('host'), { hosts });
     answering.resource = target.path;
     const auth = authenticate({ method, target, headers: sent });
@@ -76,7 +84,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       key: target.key ?? '',
       headers,
       auth,
-      scheme: exchange.secure ? 'https' : 'http',
+      scheme: (seen.secure ?? exchange.secure) ? 'https' : 'http',
       body,
       signal: exchange.signal,
     };
