@@ -81,7 +81,8 @@ export async function startUpload(client: S3Client, bucket: string, count = 13):
         return;
       } catch (error) {
         failed += 1;
-        if (Date.now() > deadline) throw error;
+        const lost = error instanceof Error && error.name === 'NoSuchUpload';
+        if (lost || Date.now() > deadline) throw error;
         await sleep(200);
       }
     }
