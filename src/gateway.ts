@@ -40,7 +40,7 @@ export async function createGateway(
   const encryption = encryptionOf(config);
   const { backends, routes }: BuiltBackends = await buildBackends(config);
   const storage = createStorage(backends, routes);
-  const uploads = await openStore(config);
+  const uploads = await openStore(config, log);
   const background = createBackground(log);
   const settings: GatewaySettings = {
     region: config.region,
@@ -106,11 +106,11 @@ function encryptionOf(config: Config): EncryptionSettings {
 }
 
 /** Loads the one store that is configured, and no driver of the other. */
-async function openStore(config: Config): Promise<UploadStore> {
+async function openStore(config: Config, log: Logger): Promise<UploadStore> {
   const { retentionMs } = config.uploads;
   if (config.redis !== undefined) {
     const { createRedisStore } = await import('./uploads/redis/index.ts');
-    return createRedisStore({ ...config.redis, retentionMs });
+    return createRedisStore({ ...config.redis, retentionMs, log });
   }
   const { createEmbeddedStore } = await import('./uploads/embedded/index.ts');
   return createEmbeddedStore({ dir: config.stateDir, durability: config.durability, retentionMs });

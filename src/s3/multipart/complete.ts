@@ -184,12 +184,15 @@ async function finish(
     try {
       const earlier = claimed.resumed ? await publishedBefore(context, call, claimed) : undefined;
       if (earlier !== undefined) digest = claimed.previousDigest ?? digest;
+      // From here on ours is the attempt that may have published.
+      else if (claimed.resumed) await renewPlan(judged.plan as unknown as Json);
       completion = earlier ?? resultOf(await publish(context, call, judged, renewPlan));
     } catch (error) {
       if (!mayHavePublished(error)) await gateway.uploads.releaseClaim(claim);
       throw error;
     }
-    if (!(await gateway.uploads.finishCompletion(claim, completion as unknown as Json))) return 'again';
+    const result = completion as unknown as Json;
+    if (!(await gateway.uploads.finishCompletion(claim, result, digest))) return 'again';
     freeStaging(gateway, call.upload);
     if (digest !== call.digest) throw noSuchUpload(call.upload.uploadId);
     return completion;
