@@ -4,9 +4,9 @@
  */
 import { randomBytes } from 'node:crypto';
 import { objectPath, type Resource } from './api.ts';
-import { mapInFlight } from './compose.ts';
 import { hasStatus, isTransient, ServiceFailure } from './errors.ts';
 import type { Gcs } from './gcs.ts';
+import { mapInFlight } from './parallel.ts';
 
 const MAX_CALLS = 100;
 const IN_FLIGHT = 4;

@@ -3,7 +3,7 @@ import { AdapterError } from '../errors.ts';
 import type { BucketCall, BucketInfo } from '../types.ts';
 import { STORAGE_CLASS } from './api.ts';
 import { removeUnder } from './batch.ts';
-import { hasStatus, mayHaveHappened, translate } from './errors.ts';
+import { BUCKET_VIEWER, hasStatus, mayHaveHappened, translate } from './errors.ts';
 import { bucketExists, calling, type Gcs } from './gcs.ts';
 import { walk } from './list.ts';
 import { ATTRIBUTES, bucketName, DOCUMENTS, PUTS, UPLOADS } from './names.ts';
@@ -64,14 +64,10 @@ export async function createBucket(gcs: Gcs, { bucket, signal }: BucketCall): Pr
 }
 
 export function headBucket(gcs: Gcs, { bucket, signal }: BucketCall): Promise<BucketInfo> {
-  return calling(
-    gcs,
-    { action: 'look at a bucket', bucket, signal, role: 'roles/storage.bucketViewer' },
-    async (name) => {
-      const { timeCreated } = await gcs.api.getBucket(name, signal);
-      return { name: bucket, createdAt: new Date(timeCreated) };
-    },
-  );
+  return calling(gcs, { action: 'look at a bucket', bucket, signal, role: BUCKET_VIEWER }, async (name) => {
+    const { timeCreated } = await gcs.api.getBucket(name, signal);
+    return { name: bucket, createdAt: new Date(timeCreated) };
+  });
 }
 
 export function deleteBucket(gcs: Gcs, { bucket, signal }: BucketCall): Promise<void> {

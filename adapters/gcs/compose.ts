@@ -8,6 +8,7 @@ import type { ComposeSource, Resource } from './api.ts';
 import { combine, fromBase64, toBase64 } from './crc32c.ts';
 import { hasStatus } from './errors.ts';
 import { type Gcs, live } from './gcs.ts';
+import { mapInFlight } from './parallel.ts';
 
 export const MAX_SOURCES = 32;
 const IN_FLIGHT = 16;
@@ -92,29 +93,4 @@ async function node(
 
 export function piecesGone(cause: unknown): AdapterError {
   return new AdapterError('NoSuchPart', 'staged bytes of the upload are gone', { cause });
-}
-
-/** Like Promise.all over a map, with at most `limit` at work; after a failure none is begun, and all have ended. */
-export async function mapInFlight<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T, index: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  const queue = items.entries();
-  let failed = false;
-  const worker = async (): Promise<void> => {
-    for (const [index, item] of queue) {
-      if (failed) return;
-      try {
-        results[index] = await work(item, index);
-      } catch (error) {
-        failed = true;
-        throw error;
-      }
-    }
-  };
-  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  return results;
 }

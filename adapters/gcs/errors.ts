@@ -43,6 +43,9 @@ export class BodyFailure extends Error {
   override readonly name = 'BodyFailure';
 }
 
+/** May see buckets: what tells a missing object from a missing bucket. */
+export const BUCKET_VIEWER = 'roles/storage.bucketViewer';
+
 const rateLimits = new Set(['rateLimitExceeded', 'userRateLimitExceeded', 'dailyLimitExceeded', 'SlowDown']);
 const transientStatuses = new Set([408, 429, 500, 502, 503, 504]);
 
@@ -143,6 +146,7 @@ async function notFound(
     return translate(problem, {
       ...context,
       action: `${context.action}, nor tell whether its bucket exists`,
+      role: BUCKET_VIEWER,
     });
   }
 }

@@ -14,6 +14,7 @@ import {
 } from './attributes.ts';
 import { hasStatus, mayHaveHappened, translate } from './errors.ts';
 import { ATTRIBUTES, bucketName } from './names.ts';
+import { mapInFlight } from './parallel.ts';
 import type { NewResource } from './upload.ts';
 
 export interface Gcs {
@@ -267,5 +268,5 @@ async function writeSidecar(
 
 /** Removes private objects that nothing refers to. One that stays is only wasted space, which the sweep collects. */
 export async function discard(gcs: Gcs, bucket: string, names: readonly string[]): Promise<void> {
-  await Promise.allSettled(names.map((name) => gcs.api.remove(bucket, name, {}, undefined)));
+  await mapInFlight(names, 16, (name) => gcs.api.remove(bucket, name, {}, undefined).catch(() => undefined));
 }

@@ -18,11 +18,12 @@ import { type Preconditions, type Resource, readBody, STORAGE_CLASS } from './ap
 import { removeAll, removeUnder } from './batch.ts';
 import { demandTotal, MAX_SOURCES, type Piece, piecesGone, reduce, total } from './compose.ts';
 import { fromBase64 } from './crc32c.ts';
-import { hasStatus } from './errors.ts';
+import { BUCKET_VIEWER, hasStatus, isTransient } from './errors.ts';
 import {
   calling,
   demandSize,
   describe,
+  discard,
   type Gcs,
   live,
   nonce,
@@ -49,7 +50,7 @@ export function folderOf(uploadId: string): string {
 }
 
 export function beginUpload(gcs: Gcs, { bucket, key, signal }: UploadCall): Promise<UploadState> {
-  return calling(gcs, { action: 'begin an upload', bucket, signal }, async (to) => {
+  return calling(gcs, { action: 'begin an upload', bucket, signal, role: BUCKET_VIEWER }, async (to) => {
     nameOf(key);
     await gcs.api.getBucket(to, signal);
     return {};
@@ -115,12 +116,8 @@ export function completeUpload(gcs: Gcs, call: CompleteUploadCall): Promise<Obje
       });
       return await publishPieces(gcs, to, name, call, sources, earlier.resource);
     } catch (error) {
-      if (nodes.length > 0)
-        await removeAll(
-          gcs,
-          to,
-          nodes.map((node) => ({ name: node })),
-        ).catch(() => undefined);
+      // In an outage there is no tidying up; they go with the upload.
+      if (!isTransient(error)) await discard(gcs, to, nodes);
       throw error;
     }
   });

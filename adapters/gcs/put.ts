@@ -2,7 +2,7 @@
 import type { ObjectAttributes, ObjectInfo, PutObjectCall } from '../types.ts';
 import { readBody, STORAGE_CLASS } from './api.ts';
 import { crcOf, toBase64 } from './crc32c.ts';
-import { BodyFailure } from './errors.ts';
+import { BodyFailure, isTransient } from './errors.ts';
 import { calling, demandSize, discard, type Gcs, nonce, preconditions, publication, publish } from './gcs.ts';
 import { nameOf, PUTS } from './names.ts';
 
@@ -55,13 +55,19 @@ async function putStaged(
 ): Promise<ObjectInfo> {
   const { bucket, name, signal } = target;
   const staged = PUTS + nonce();
+  const { generation } = await gcs.api.insertStream(bucket, staged, call.body, signal);
   try {
-    const { generation } = await gcs.api.insertStream(bucket, staged, call.body, signal);
     const next = publication(await described(call));
     const content = { resource: next.resource, sources: [{ name: staged, generation }] };
-    return await publish(gcs, target, next, () => gcs.api.compose(bucket, name, content, conditions, signal));
-  } finally {
+    const info = await publish(gcs, target, next, () =>
+      gcs.api.compose(bucket, name, content, conditions, signal),
+    );
     await discard(gcs, bucket, [staged]);
+    return info;
+  } catch (error) {
+    // In an outage there is no tidying up; the sweep does it.
+    if (!isTransient(error)) await discard(gcs, bucket, [staged]);
+    throw error;
   }
 }
 

@@ -4,9 +4,9 @@ import type { Resource } from './api.ts';
 import { METADATA_KEY } from './attributes.ts';
 import { privatePages, removeAll } from './batch.ts';
 import { listBuckets } from './buckets.ts';
-import { mapInFlight } from './compose.ts';
 import { calling, type Gcs, live, ownDescription } from './gcs.ts';
 import { ATTRIBUTES, PUTS, UPLOADS } from './names.ts';
+import { mapInFlight } from './parallel.ts';
 
 const IN_FLIGHT = 16;
 

@@ -1,8 +1,8 @@
 /**
  * One HTTP exchange with the service, and the retrying of those that may be sent again.
  *
- * Credentials and endpoint are the SDK's. Its own request path is not used: it can neither be aborted nor stream a body
- * of known size without holding on to it, and it reports a body that was cut as if it had ended.
+ * Credentials and endpoint are the SDK's. Its own requests are not used: they take no signal that aborts them, they are
+ * repeated out of sight of who knows whether a lost answer matters, and their CRC32C costs five times as much.
  */
 import {
   type ClientRequest,

