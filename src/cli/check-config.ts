@@ -25,9 +25,18 @@ function summary(config: Config): string {
     ...config.backends.map((backend) => ['backend', describeBackend(backend)] as const),
     ...config.buckets.map(({ pattern, backend }) => ['buckets', `${pattern} → ${backend}`] as const),
     ['uploads', config.redis === undefined ? `embedded store in ${config.stateDir}` : 'Redis'],
+    ['AES256', describeMasterKeys(config)],
     ['processes', String(config.workers)],
   ];
   return rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`).join('\n');
+}
+
+function describeMasterKeys({ encryption, redis, stateDir }: Config): string {
+  const [current] = encryption.keys;
+  if (current !== undefined) return `under the master key ${current.id}`;
+  return redis === undefined
+    ? `under a generated master key, in ${stateDir}`
+    : 'not offered: encryption.keys is not set';
 }
 
 /** What the backends and the upload store say, when it is not "fine". */

@@ -22,6 +22,9 @@ export async function serve(config: Config): Promise<number> {
       pid: process.pid,
       ...(generated && { credentials: generated.file }),
     });
+    if (config.redis !== undefined && config.encryption.keys.length === 0) {
+      log.info('AES256 is not offered: gateways that share Redis need encryption.keys, the same for all');
+    }
   };
   const status = await (config.workers === 1 ? serveAlone : serveInCluster)(
     config,

@@ -6,6 +6,8 @@ import {
   PutObjectCommand,
   type PutObjectCommandOutput,
 } from '@aws-sdk/client-s3';
+import { expect, vi } from 'vitest';
+import type { RunningGateway } from '../kit/gateway.ts';
 import type { Subject } from '../upload-path/suite.ts';
 
 export interface Ssec {
@@ -58,7 +60,12 @@ export async function getWith(
   return { ...answer, data: Buffer.from((await answer.Body?.transformToByteArray()) ?? []) };
 }
 
-/** Status and error code of a HEAD, which has no body to tell it. */
+/** Waits for it: the log is written now and then. */
+export async function expectLogged(gateway: RunningGateway, text: string | RegExp): Promise<void> {
+  await vi.waitFor(() => expect(gateway.output()).toMatch(text), { timeout: 10_000, interval: 50 });
+}
+
+/** Status of a HEAD, which has no body to tell more. */
 export async function headStatus(
   subject: Subject,
   bucket: string,

@@ -4,10 +4,11 @@ import type { Readable } from 'node:stream';
 import type { GetObjectResult, ObjectInfo, StorageAdapter } from '../../../adapters/types.ts';
 import type { ResolvedRange } from '../../http/ranges.ts';
 import { S3Error } from '../errors.ts';
-import type { RequestContext } from '../operation.ts';
+import type { Gateway, RequestContext } from '../operation.ts';
 import { type CustomerKey, readingKey, sourceKey } from './customer-key.ts';
 import { type Envelope, envelopeOf, isKeyOf, type SealedEnvelope, saltBytes } from './envelope.ts';
-import { damaged, headSize, magic, runKey } from './format.ts';
+import { readBytes, refuseSealed } from './foreign.ts';
+import { headSize, runKey } from './format.ts';
 import { runsOf, sliceOf } from './layout.ts';
 import { Opener, type RunKeys, saltOf } from './opener.ts';
 import { methodHeaders } from './write.ts';
@@ -92,45 +93,52 @@ function keysUnder(baseKey: Buffer, envelope: SealedEnvelope, name: ObjectName):
   return (partNumber, salt) => runKey(baseKey, salt, { ...name, envelopeSalt, partNumber });
 }
 
-/** The plain bytes of a whole object that has been opened. Its stream is destroyed when it cannot be read. */
-export async function plainBody({ body, info }: GetObjectResult, { keys }: ReadGrant): Promise<Readable> {
+export interface ReadCall {
+  readonly gateway: Gateway;
+  readonly storage: StorageAdapter;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The plain bytes of what has been opened: all of a sealed object, anything of another one. The stream is destroyed when it cannot be
+ * read.
+ */
+export async function plainBody(call: ReadCall, found: GetObjectResult, grant: ReadGrant): Promise<Readable> {
+  const { body, info } = found;
   try {
-    if (keys === undefined) {
-      if (isForeign(info)) await refuseSealed(body);
-      return body;
+    if (grant.keys !== undefined) {
+      return await begun(new Opener(body, sliceOf(runsOf(info)), grant.keys()));
     }
-    return await begun(new Opener(body, sliceOf(runsOf(info)), keys()));
+    const at = { ...grant.name, version: info.version, signal: call.signal };
+    await refuseSealed(call.gateway, call.storage, at, found);
+    return body;
   } catch (error) {
     body.destroy();
     throw error;
   }
 }
 
-export interface StateCall {
-  readonly storage: StorageAdapter;
-  /** As a HEAD told of it: no other state is read (`PreconditionFailed`). */
-  readonly info: ObjectInfo;
-  /** All of it without one. */
-  readonly range?: ResolvedRange | undefined;
-  readonly signal: AbortSignal;
-}
-
-/** The plain bytes of a state that is known already. */
-export async function openState(call: StateCall, grant: ReadGrant): Promise<Readable> {
+/**
+ * The plain bytes of a state that a HEAD told of, all or a range; `PreconditionFailed` when it is no longer the object's. Of a sealed
+ * object only the segments that the range lies in are read.
+ */
+export async function openState(
+  call: ReadCall & { readonly info: ObjectInfo; readonly range?: ResolvedRange | undefined },
+  grant: ReadGrant,
+): Promise<Readable> {
   const { info, range, signal, storage } = call;
   const at = { ...grant.name, version: info.version, signal };
   if (grant.keys === undefined) {
-    if (isForeign(info) && range !== undefined && range.start > 0) await refuseSealedHead(storage, at);
-    const found = await storage.getObject({ ...at, ...(range !== undefined && { range }) });
-    return range === undefined || range.start === 0 ? plainBody(found, grant) : found.body;
+    return plainBody(call, await storage.getObject({ ...at, ...(range !== undefined && { range }) }), grant);
   }
   const slice = sliceOf(runsOf(info), range);
+  const { headAt } = slice;
   const keys = grant.keys();
   const opening = storage.getObject({ ...at, range: slice.stored });
   // Its failure is told below, also if that of the head comes first.
   opening.catch(() => undefined);
   try {
-    const salt = slice.headAt === undefined ? undefined : saltOf(await readHead(storage, at, slice.headAt));
+    const salt = headAt === undefined ? undefined : saltOf(await readBytes(storage, at, headAt, headSize));
     const { body } = await opening;
     return await begun(new Opener(body, slice, keys, salt));
   } catch (error) {
@@ -142,45 +150,8 @@ export async function openState(call: StateCall, grant: ReadGrant): Promise<Read
   }
 }
 
-type Pinned = ObjectName & { readonly version: string; readonly signal: AbortSignal };
-
-async function readHead(storage: StorageAdapter, at: Pinned, start: number): Promise<Buffer> {
-  const { body } = await storage.getObject({ ...at, range: { start, end: start + headSize - 1 } });
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
-
 /** Waits until the first bytes were found right: what is damaged there is an error instead of an answer that breaks off. */
 async function begun(stream: Readable): Promise<Readable> {
   await once(stream, 'readable');
   return stream;
-}
-
-/**
- * Whether another program wrote the object, as far as its attributes tell: adapters derive an ETag with a `-` for those. It may be a
- * sealed one whose attributes got lost (a file that was changed or moved has none in a local directory).
- */
-function isForeign({ attributes, size }: ObjectInfo): boolean {
-  return size >= headSize && attributes.parts === undefined && attributes.etag.includes('-');
-}
-
-/** Sealed bytes are never given out for the plain ones. */
-async function refuseSealed(body: Readable): Promise<void> {
-  let first: Buffer | null = null;
-  while (first === null) {
-    await once(body, 'readable');
-    first = body.read(magic.length) as Buffer | null;
-  }
-  body.unshift(first);
-  if (first.equals(magic)) throw sealedWithoutAttributes();
-}
-
-async function refuseSealedHead(storage: StorageAdapter, at: Pinned): Promise<void> {
-  const head = await readHead(storage, at, 0);
-  if (head.subarray(0, magic.length).equals(magic)) throw sealedWithoutAttributes();
-}
-
-function sealedWithoutAttributes(): Error {
-  return damaged('what is known of it no longer belongs to its bytes');
 }

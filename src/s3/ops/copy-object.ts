@@ -159,7 +159,7 @@ async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo
     gateway.settings.defaultChecksum;
   const size = plainSizeOf(info);
   const body = await aboutSource(source, () =>
-    openState({ storage: from, info, signal: context.signal }, grant),
+    openState({ gateway, storage: from, info, signal: context.signal }, grant),
   );
   const hashed = hashStream(body, size, algorithm);
   return storage.putObject({

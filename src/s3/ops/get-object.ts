@@ -56,7 +56,8 @@ async function getBytes(context: RequestContext, range: ByteRange | undefined): 
     return getState(context, (state) => rangeOf(context, state, range), info);
   }
   const size = plainSizeOf(info);
-  const stream = await plainBody(found, grant);
+  const { bucket, gateway, signal } = context;
+  const stream = await plainBody({ gateway, storage: gateway.storage.for(bucket), signal }, found, grant);
   if (range === undefined || found.range === undefined) {
     return {
       status: 200,
@@ -114,7 +115,7 @@ async function getState(
     const described = { ...objectHeaders(context, info), ...grant.headers, ...headers };
     if (range === undefined) return { status: 206, headers: { ...described, 'content-length': '0' } };
     try {
-      const stream = await openState({ storage, info, range, signal }, grant);
+      const stream = await openState({ gateway, storage, info, range, signal }, grant);
       const whole = { ...described, ...rangeHeaders(range, plainSizeOf(info)) };
       return { status: 206, headers: whole, stream };
     } catch (error) {

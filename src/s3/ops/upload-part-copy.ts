@@ -44,7 +44,7 @@ export const uploadPartCopy: Operation = {
 
     const { checksum: declared } = settings;
     const storage = gateway.storage.for(source.bucket);
-    const body = await aboutSource(source, () => openState({ storage, info, range, signal }, grant));
+    const body = await aboutSource(source, () => openState({ gateway, storage, info, range, signal }, grant));
     const hashed = hashStream(body, size, partAlgorithm(context, settings));
     const part = await storePart(context, upload, {
       partNumber,
