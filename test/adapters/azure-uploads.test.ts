@@ -1,10 +1,15 @@
-/** Uploads on Azure where they are most easily lost: at Put Block List, between commit and copy, and beside other writers. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { BlockBlobClient } from '@azure/storage-blob';
+/** Uploads on Azure where they are most easily lost: at Put Block List, and beside other writers. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { StorageAdapter, StoredPart } from '../../adapters/types.ts';
 import { type AzureBench, azureBench } from '../strict/azure/kit.ts';
-import type { BlobRequest } from '../strict/azure/request.ts';
+import {
+  crampedLimits,
+  isStaging,
+  SIZE,
+  stagingBlob,
+  three,
+  threeParts,
+} from '../strict/azure/upload-kit.ts';
 import {
   begin,
   body,
@@ -16,10 +21,7 @@ import {
   list,
   part,
   put,
-  type Upload,
 } from './contract/kit.ts';
-
-const SIZE = 64 * KiB;
 
 let bench: AzureBench;
 let adapter: StorageAdapter;
@@ -28,26 +30,8 @@ let cramped: StorageAdapter;
 beforeAll(async () => {
   bench = await azureBench();
   adapter = bench.adapter;
-  cramped = await bench.make({
-    limits: { blockBytes: 25 * KiB, copyBytes: 0, putFromUrlBytes: 0, copyBlockBytes: 30 * KiB },
-  });
+  cramped = await bench.make({ limits: crampedLimits });
 });
-
-const staged = (upload: Upload): BlockBlobClient =>
-  bench.strict.direct
-    .getContainerClient(bench.containerPrefix + upload.bucket)
-    .getBlockBlobClient(`.partway/uploads/${upload.uploadId}`);
-const isStaging = ({ blob }: BlobRequest): boolean => blob.startsWith('.partway/uploads/');
-
-async function threeParts(upload: Upload, by = adapter): Promise<[StoredPart, StoredPart, StoredPart]> {
-  return [
-    await part(by, upload, 1, bytes(SIZE, 1)),
-    await part(by, upload, 2, bytes(SIZE, 2)),
-    await part(by, upload, 3, bytes(1000, 3)),
-  ];
-}
-
-const three = Buffer.concat([bytes(SIZE, 1), bytes(SIZE, 2), bytes(1000, 3)]);
 
 describe('requests', () => {
   it('one for a part, and as many for Complete whatever the number of parts', async () => {
@@ -75,7 +59,7 @@ describe('requests', () => {
     const bucket = await bench.bucket();
     const upload = await begin(cramped, bucket, 'key');
     bench.forget();
-    const parts = await threeParts(upload, cramped);
+    const parts = await threeParts(cramped, upload);
     expect(bench.sent('PutBlock')).toBe(3 + 3 + 1);
     await complete(cramped, upload, parts);
     expect(bench.sent('PutBlockFromUrl')).toBe(5);
@@ -109,7 +93,7 @@ describe('a Complete that fails', () => {
     for (const by of [adapter, cramped]) {
       await put(adapter, bucket, 'key', 'live');
       const upload = await begin(by, bucket, 'key');
-      const [first, second, third] = await threeParts(upload, by);
+      const [first, second, third] = await threeParts(by, upload);
       const condition = { absent: true } as const;
       for (const [parts, unused] of [
         [[second], [first, third]],
@@ -141,7 +125,7 @@ describe('a Complete that fails', () => {
   it('publishes what it was asked to, whatever else is staged', async () => {
     const bucket = await bench.bucket();
     const upload = await begin(adapter, bucket, 'key');
-    const [first, second, third] = await threeParts(upload);
+    const [first, second, third] = await threeParts(adapter, upload);
     await part(adapter, upload, 3, bytes(500, 33));
     bench.forget();
     const info = await complete(adapter, upload, [first, third], { unused: [second] });
@@ -178,137 +162,11 @@ describe('a Complete that fails', () => {
   it('tells which part is gone', async () => {
     const bucket = await bench.bucket();
     const upload = await begin(adapter, bucket, 'key');
-    const [first, second] = await threeParts(upload);
-    await staged(upload).upload('', 0);
-    await staged(upload).commitBlockList([]);
+    const [first, second] = await threeParts(adapter, upload);
+    await stagingBlob(bench, upload).upload('', 0);
+    await stagingBlob(bench, upload).commitBlockList([]);
     await expectKind(complete(adapter, upload, [first, second]), 'NoSuchPart');
     expect(await list(adapter, bucket)).toEqual([]);
-  });
-});
-
-describe('a crash', () => {
-  it('between commit and copy is finished by whoever comes next', async () => {
-    const bucket = await bench.bucket();
-    const replica = await bench.make();
-    for (const condition of [undefined, { absent: true } as const]) {
-      const key = condition === undefined ? 'plain' : 'conditional';
-      const upload = await begin(adapter, bucket, key);
-      const parts = await threeParts(upload);
-      const more = condition === undefined ? {} : { condition };
-      bench.strict.faults.push({
-        times: 4,
-        on: ({ operation }) => operation === 'CopyBlobFromUrl',
-        how: { kind: 'reset' },
-      });
-      await expectKind(complete(adapter, upload, parts, more), 'Unavailable');
-      expect(await list(adapter, bucket, { prefix: key })).toEqual([]);
-      await complete(replica, upload, parts, more);
-      await expectObject(adapter, bucket, key, three);
-    }
-  });
-
-  it('after the copy is recognised, under any condition and after the clean-up', async () => {
-    const bucket = await bench.bucket();
-    const replica = await bench.make();
-    const upload = await begin(adapter, bucket, 'key');
-    const parts = await threeParts(upload);
-    const condition = { absent: true } as const;
-    const crashed = await bench.make({ limits: { tries: 1 } });
-    bench.strict.faults.push({
-      on: ({ operation }) => operation === 'CopyBlobFromUrl',
-      how: { kind: 'lose the answer' },
-    });
-    await expectKind(complete(crashed, upload, parts, { condition }), 'Unavailable');
-    bench.forget();
-    const info = await complete(replica, upload, parts, { condition });
-    expect(bench.sent('CopyBlobFromUrl', 'PutBlockList')).toBe(0);
-    await adapter.abortUpload(upload);
-    expect(await complete(adapter, upload, parts, { condition })).toEqual(info);
-    await expectObject(adapter, bucket, 'key', three);
-  });
-
-  it('that loses the answer of the copy only is recognised at once', async () => {
-    const bucket = await bench.bucket();
-    const upload = await begin(adapter, bucket, 'key');
-    const parts = await threeParts(upload);
-    bench.strict.faults.push({
-      on: ({ operation }) => operation === 'CopyBlobFromUrl',
-      how: { kind: 'lose the answer' },
-    });
-    await complete(adapter, upload, parts, { condition: { absent: true } });
-    await expectObject(adapter, bucket, 'key', three);
-  });
-
-  it('that leaves the lease behind delays the next attempt, and does not stop an abort', async () => {
-    const bucket = await bench.bucket();
-    const upload = await begin(adapter, bucket, 'key');
-    const parts = await threeParts(upload);
-    const lease = staged(upload).getBlobLeaseClient();
-    await lease.acquireLease(15);
-    const completing = complete(adapter, upload, parts);
-    await sleep(300);
-    await lease.releaseLease();
-    await completing;
-    await expectObject(adapter, bucket, 'key', three);
-    // Never given back: it is broken after a while.
-    const second = await begin(adapter, bucket, 'second');
-    const others = await threeParts(second);
-    await staged(second).getBlobLeaseClient().acquireLease(60);
-    await complete(await bench.make({ limits: { leasePatienceMs: 100 } }), second, others);
-    await expectObject(adapter, bucket, 'second', three);
-    await lease.acquireLease(15);
-    await adapter.abortUpload(upload);
-    expect(await staged(upload).exists()).toBe(false);
-    await expectObject(adapter, bucket, 'key', three);
-  });
-
-  it('whose commit arrives late changes nothing', async () => {
-    const bucket = await bench.bucket();
-    const upload = await begin(adapter, bucket, 'key');
-    const parts = await threeParts(upload);
-    bench.strict.faults.push({
-      on: (request) => request.operation === 'PutBlockList' && isStaging(request),
-      how: {
-        kind: 'meanwhile',
-        // Its lease ran out, another attempt came and went, and so did a client with a further part.
-        work: async () => {
-          await staged(upload).getBlobLeaseClient().breakLease(0);
-          await expectKind(
-            complete(adapter, upload, [parts[0]], {
-              unused: [parts[1], parts[2]],
-              condition: { version: '"0x1"' },
-            }),
-            'PreconditionFailed',
-          );
-        },
-      },
-    });
-    await complete(adapter, upload, parts);
-    await expectObject(adapter, bucket, 'key', three);
-  });
-});
-
-describe('another attempt', () => {
-  it('that commits another list before the copy does not change what is published', async () => {
-    const bucket = await bench.bucket();
-    for (const by of [adapter, cramped]) {
-      const upload = await begin(by, bucket, 'key');
-      const [first, second, third] = await threeParts(upload, by);
-      bench.strict.faults.push({
-        on: ({ operation, blob }) => /^(CopyBlob|PutBlock)FromUrl$/.test(operation) && blob === 'key',
-        how: {
-          kind: 'meanwhile',
-          work: () =>
-            expectKind(
-              complete(by, upload, [third], { unused: [first, second], condition: { version: '"0x1"' } }),
-              'PreconditionFailed',
-            ),
-        },
-      });
-      await complete(by, upload, [first, second, third]);
-      await expectObject(adapter, bucket, 'key', three);
-      await adapter.deleteObject({ bucket, key: 'key' });
-    }
   });
 });
 
@@ -316,7 +174,7 @@ describe('other writers of the key', () => {
   it('are not disturbed, nor disturb an upload that is copied in blocks', async () => {
     const bucket = await bench.bucket();
     const upload = await begin(cramped, bucket, 'key');
-    const parts = await threeParts(upload, cramped);
+    const parts = await threeParts(cramped, upload);
     bench.strict.faults.push({
       times: 2,
       on: ({ operation, blob }) => operation === 'PutBlockList' && blob === 'key',
@@ -342,7 +200,7 @@ describe('other writers of the key', () => {
     await foreign.stageBlock(id, 'foreign', 7);
     await foreign.commitBlockList([id]);
     const upload = await begin(cramped, bucket, 'key');
-    const parts = await threeParts(upload, cramped);
+    const parts = await threeParts(cramped, upload);
     await complete(cramped, upload, parts);
     await expectObject(adapter, bucket, 'key', three);
   });
@@ -372,7 +230,7 @@ describe('progress and clean-up', () => {
   it('tells how far a long copy is', async () => {
     const bucket = await bench.bucket();
     const upload = await begin(cramped, bucket, 'key');
-    const parts = await threeParts(upload, cramped);
+    const parts = await threeParts(cramped, upload);
     const seen: Array<[number, number]> = [];
     await complete(cramped, upload, parts, { onProgress: (done, total) => seen.push([done, total]) });
     expect(seen).toHaveLength(5);
@@ -394,7 +252,7 @@ describe('progress and clean-up', () => {
       })
       .catch(() => undefined);
     const upload = await begin(own, bucket, 'key');
-    await complete(own, upload, await threeParts(upload, own));
+    await complete(own, upload, await threeParts(own, upload));
     await own.abortUpload(upload);
     await own.close();
     const names: string[] = [];

@@ -2,7 +2,7 @@
  * Stands before Azurite and is as strict as the service: {@link Rules}, opaque markers, short pages, Put Blob From URL, and
  * Copy Blob that stays pending. Breaks on demand: {@link Fault}.
  */
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   Agent,
@@ -14,6 +14,7 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { devConnectionString } from '../../setup/azurite.ts';
+import { Markers } from './markers.ts';
 import { type BlobRequest, readRequest } from './request.ts';
 import { type Refusal, Rules } from './rules.ts';
 import { sharedKey } from './shared-key.ts';
@@ -106,7 +107,7 @@ class StrictProxy {
   readonly #upstream: URL;
   readonly #direct: BlobServiceClient;
   readonly #rules: Rules;
-  readonly #markerKey = randomBytes(16);
+  readonly #markers = new Markers();
   readonly #pending = new Set<string>();
   readonly #agent = new Agent({ keepAlive: true });
 
@@ -225,7 +226,7 @@ class StrictProxy {
       const xml = await readAll(reply);
       const strict =
         request.operation === 'ListBlobs'
-          ? this.#hideMarker(request, xml)
+          ? this.#markers.hide(request.query, xml)
           : this.#rules.blockListAnswer(request, xml);
       response.writeHead(status, withoutLength(headers));
       response.end(strict);
@@ -253,7 +254,7 @@ class StrictProxy {
     const real = new URLSearchParams(query);
     const marker = query.get('marker');
     if (marker !== null && marker !== '') {
-      const opened = this.#openMarker(marker, scopeOf(query));
+      const opened = this.#markers.open(marker, query);
       if (opened === undefined) return 'bad marker';
       real.set('marker', opened);
     }
@@ -261,24 +262,6 @@ class StrictProxy {
     real.set('maxresults', String(most));
     if (this.#options.ignoreStartFrom === true) real.delete('startFrom');
     return `${path}?${real}`;
-  }
-
-  #hideMarker({ query }: BlobRequest, xml: string): string {
-    return xml.replace(
-      /<NextMarker>([^<]+)<\/NextMarker>/,
-      (_, marker: string) =>
-        `<NextMarker>${this.#closeMarker(unescapeXml(marker), scopeOf(query))}</NextMarker>`,
-    );
-  }
-
-  #closeMarker(marker: string, scope: string): string {
-    const mac = createHmac('sha256', this.#markerKey).update(`${scope}\n${marker}`).digest('hex');
-    return `2!${mac}!${Buffer.from(marker).toString('hex')}`;
-  }
-
-  #openMarker(closed: string, scope: string): string | undefined {
-    const marker = Buffer.from(closed.split('!')[2] ?? '', 'hex').toString();
-    return this.#closeMarker(marker, scope) === closed ? marker : undefined;
   }
 
   /** "Copy Blob": may go on for up to two weeks. Until then the target is empty; when it is aborted or fails, for good. */
@@ -359,11 +342,6 @@ class StrictProxy {
   }
 }
 
-/** A marker goes on with the listing that gave it: same prefix, same delimiter, same start. */
-function scopeOf(query: URLSearchParams): string {
-  return JSON.stringify([query.get('prefix'), query.get('delimiter'), query.get('startFrom')]);
-}
-
 function answer(
   message: IncomingMessage,
   response: ServerResponse,
@@ -403,16 +381,6 @@ function withoutLength(rawHeaders: readonly string[]): string[] {
     if (!/^(content-length|transfer-encoding)$/i.test(rawHeaders[i] ?? ''))
       kept.push(rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '');
   return kept;
-}
-
-function unescapeXml(text: string): string {
-  return text
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&apos;', "'")
-    .replace(/&#x([0-9a-fA-F]+);/g, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)))
-    .replaceAll('&amp;', '&');
 }
 
 async function readAll(stream: IncomingMessage): Promise<string> {
