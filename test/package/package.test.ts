@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateBucketCommand, GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
@@ -92,32 +92,53 @@ describe('the library', { timeout: 120_000 }, () => {
   });
 
   it.each([1, 2])('serves as example %i of docs/embedding.md shows', async (number) => {
-    const text = await readFile(join(repository, 'docs/embedding.md'), 'utf8');
-    const code = [...text.matchAll(/^```js\n(.*?)^```/gms)][number - 1]?.[1] ?? '';
     const dir = join(installed.project, `example-${number}`);
     await mkdir(dir);
-    await writeFile(join(dir, 'example.js'), code);
-    const example = await startServing(process.execPath, ['example.js'], dir, {
+    await writeFile(join(dir, 'example.js'), await example(number));
+    const running = await startServing(process.execPath, ['example.js'], dir, {
       PORT: '0',
       ACCESS_KEY_ID: keys.accessKeyId,
       SECRET_ACCESS_KEY: keys.secretAccessKey,
     });
-    await uploadAndCompare(example.endpoint);
-    expect(await example.stop()).toBe(0);
+    await uploadAndCompare(running.endpoint);
+    expect(await running.stop()).toBe(0);
   });
 
   it('has types', async () => {
-    const dir = join(installed.project, 'types');
-    await mkdir(dir);
-    await cp(join(import.meta.dirname, 'consumer.txt'), join(dir, 'consumer.ts'));
-    const compilerOptions = {
-      ...{ strict: true, noEmit: true, module: 'nodenext', target: 'es2025', skipLibCheck: true },
-      ...{ types: ['node'], typeRoots: [join(repository, 'node_modules/@types')] },
-    };
-    await writeFile(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
-    await run(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-p', dir], dir);
+    const consumer = await readFile(join(import.meta.dirname, 'consumer.txt'), 'utf8');
+    await compile('types', { 'consumer.ts': consumer }, { strict: true });
+  });
+
+  it('is shown with everything that its types ask for', async () => {
+    const examples = { 'one.js': await example(1), 'two.js': await example(2) };
+    await compile('examples', examples, { strict: false, allowJs: true, checkJs: true });
   });
 });
+
+async function example(number: number): Promise<string> {
+  const text = await readFile(join(repository, 'docs/embedding.md'), 'utf8');
+  const code = [...text.matchAll(/^```js\n(.*?)^```/gms)][number - 1]?.[1];
+  if (code === undefined) throw new Error(`docs/embedding.md has no example ${number}`);
+  return code;
+}
+
+/** @throws with what the compiler says */
+async function compile(
+  name: string,
+  files: Readonly<Record<string, string>>,
+  options: object,
+): Promise<void> {
+  const dir = join(installed.project, name);
+  await mkdir(dir);
+  for (const [file, code] of Object.entries(files)) await writeFile(join(dir, file), code);
+  const compilerOptions = {
+    ...{ noEmit: true, module: 'nodenext', target: 'es2025', skipLibCheck: true },
+    ...{ types: ['node'], typeRoots: [join(repository, 'node_modules/@types')] },
+    ...options,
+  };
+  await writeFile(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions }));
+  await run(process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-p', dir], dir);
+}
 
 function command(): string {
   return join(installed.project, 'node_modules/.bin/partway');
