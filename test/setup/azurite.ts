@@ -4,7 +4,8 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,12 +31,16 @@ export function devConnectionString(origin: string): string {
 
 export async function start(): Promise<Service | Unavailable> {
   const dir = await mkdtemp(join(tmpdir(), 'partway-azurite-'));
+  // A test run that is broken off leaves no files behind either.
+  const remove = (): void => rmSync(dir, { recursive: true, force: true });
+  process.once('exit', remove);
   const server = await startAzuriteServer({ dir });
   return {
     env: { TEST_AZURITE_CONNECTION_STRING: devConnectionString(server.origin) },
     async stop() {
       await server.stop();
-      await rm(dir, { recursive: true, force: true });
+      process.off('exit', remove);
+      remove();
     },
   };
 }
