@@ -21,18 +21,27 @@ export interface Subject {
   bucket(): Promise<string>;
 }
 
-export function uploadPathSuite(name: string, options: GatewayOptions): void {
+/** Something that the gateway talks to, started for one suite. */
+export interface Front {
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+export function uploadPathSuite(name: string, options: GatewayOptions, start?: () => Promise<Front>): void {
   describe(`the upload path on ${name}`, () => {
     let gateway: RunningGateway | undefined;
+    let front: Front | undefined;
     const running = (): RunningGateway => {
       if (gateway === undefined) throw new Error('the gateway runs only while tests do');
       return gateway;
     };
     beforeAll(async () => {
-      gateway = await startGateway(options);
+      front = await start?.();
+      gateway = await startGateway({ ...options, ...(front !== undefined && { env: front.env }) });
     });
     afterAll(async () => {
       await gateway?.stop();
+      await front?.stop();
     });
 
     const subject: Subject = {
