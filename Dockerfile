@@ -33,6 +33,7 @@ RUN mkdir /data /state /etc/partway \
  && chown 1000:1000 /data /state \
  && ln -s /opt/partway/dist/src/main.js /usr/local/bin/partway
 COPY --from=build /build/partway/node_modules /opt/partway/node_modules
+COPY LICENSE /opt/partway/
 COPY docker/healthcheck.mjs /opt/partway/docker/
 COPY --from=build /build/partway/package.json /opt/partway/
 COPY --from=build /build/partway/dist /opt/partway/dist

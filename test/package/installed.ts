@@ -12,7 +12,10 @@ export const keys = {
 };
 
 /** What a release is made from. The build runs on a copy, so that two runs cannot meet in one `dist`. */
-const sources = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'adapters', 'docs'];
+const sources = [
+  ...['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'adapters'],
+  ...['docs', 'README.md', 'LICENSE', 'CHANGELOG.md'],
+];
 
 export interface InstalledPackage {
   /** The project that it is installed in. */
