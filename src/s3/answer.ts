@@ -1,5 +1,6 @@
 /** Replies and errors as HTTP responses. */
 import type { Readable } from 'node:stream';
+import { hostIdOf, namingHeaders } from '../http/request-id.ts';
 import type { Exchange } from './dispatch.ts';
 import type { S3Error } from './errors.ts';
 import type { Reply } from './operation.ts';
@@ -51,21 +52,12 @@ export function errorContent(error: S3Error, context: AnswerContext): XmlNode {
     ...error.extra,
     Resource: context.resource,
     RequestId: context.requestId,
-    HostId: hostId(context),
+    HostId: hostIdOf(context.requestId),
   };
 }
 
-export function commonHeaders(context: AnswerContext): Record<string, string> {
-  return {
-    'x-amz-request-id': context.requestId,
-    'x-amz-id-2': hostId(context),
-    server: 'Partway',
-  };
-}
-
-/** AWS's extended request ID; here it says no more than the request ID does. */
-function hostId(context: AnswerContext): string {
-  return Buffer.from(`partway:${context.requestId}`).toString('base64');
+export function commonHeaders({ requestId }: AnswerContext): Record<string, string> {
+  return namingHeaders(requestId);
 }
 
 /** HEAD answers carry the headers of the body that they leave out. */

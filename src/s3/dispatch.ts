@@ -1,11 +1,11 @@
 /** The way of a request through the protocol: target → authentication → table → operation → answer. */
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isAdapterError } from '../../adapters/errors.ts';
 import type { Authenticate, Authentication } from '../auth/authenticate.ts';
 import { refuseStreaming } from '../auth/payload.ts';
 import { forwarded, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
+import { newRequestId } from '../http/request-id.ts';
 import { parseTarget, type Target } from '../http/target.ts';
 import { UploadStoreUnavailable } from '../uploads/types.ts';
 import { fromAdapterError, retryAfter } from './adapter-errors.ts';
@@ -166,9 +166,4 @@ function toS3Error(error: unknown, subject: { readonly bucket?: string; readonly
     return new S3Error('ServiceUnavailable', { headers: retryAfter(1), cause: error });
   }
   return new S3Error('InternalError', { cause: error });
-}
-
-/** As AWS writes them: 16 characters of base 36, upper case. */
-function newRequestId(): string {
-  return randomBytes(16).toString('base64url').replace(/[-_]/g, 'X').slice(0, 16).toUpperCase();
 }

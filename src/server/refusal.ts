@@ -1,7 +1,7 @@
 /** S3 errors that the server itself answers, before the application is asked or when it cannot be. */
-import { randomBytes } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { hostIdOf, namingHeaders, newRequestId } from '../http/request-id.ts';
 import { type S3ErrorCode, s3Errors } from '../s3/errors.ts';
 import { xml } from '../s3/xml.ts';
 
@@ -33,15 +33,9 @@ export interface RefusalAnswer {
   readonly body: string;
 }
 
-/** Sixteen upper-case hex digits, the shape of AWS's. */
-export function newRequestId(): string {
-  return randomBytes(8).toString('hex').toUpperCase();
-}
-
 /** Headers and body of a refusal; always with `Connection: close`, because what is left of the request is not read. */
 export function refusalAnswer(refusal: Refusal): RefusalAnswer {
   const requestId = newRequestId();
-  const hostId = randomBytes(32).toString('base64');
   const { status, message } = s3Errors[refusal.code];
   const body = xml(
     'Error',
@@ -50,13 +44,12 @@ export function refusalAnswer(refusal: Refusal): RefusalAnswer {
       Message: refusal.message ?? message,
       ...refusal.extra,
       RequestId: requestId,
-      HostId: hostId,
+      HostId: hostIdOf(requestId),
     },
     { namespace: false },
   );
   const headers = {
-    'x-amz-request-id': requestId,
-    'x-amz-id-2': hostId,
+    ...namingHeaders(requestId),
     'Content-Type': 'application/xml',
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',

@@ -16,8 +16,8 @@ import { Through } from './through.ts';
 /** The key of a run, of the salt in its head. */
 export type RunKeys = (partNumber: number, salt: Buffer) => Buffer;
 
-/** Enough for the next segment to be opened while the one before is sent. */
-const highWaterMark = 2 * segmentSize;
+/** Enough for the next segment to be opened while the one before is sent: a segment is a chunk or two. */
+const heldChunks = 4;
 
 /**
  * Plain bytes of a slice of stored ones. Nothing leaves before its segment's tag was found right; `Corrupt` otherwise, and when stored bytes
@@ -44,7 +44,7 @@ export class Opener extends Through {
 
   /** @param salt of the first run, when the slice begins behind its head */
   constructor(source: Readable, slice: Slice, keys: RunKeys, salt?: Buffer) {
-    super(source, highWaterMark);
+    super(source, heldChunks);
     this.#keys = keys;
     this.#runs = slice.runs;
     this.#skip = slice.skip;

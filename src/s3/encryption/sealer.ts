@@ -25,8 +25,8 @@ export function seal(body: Body, baseKey: Buffer, identity: RunIdentity): Body {
   };
 }
 
-/** Enough to go on ciphering while the sink writes a megabyte. */
-const highWaterMark = 1024 * 1024;
+/** Enough to go on ciphering while the sink writes a megabyte: sockets give 64 KiB at a time. */
+const heldChunks = 16;
 
 class Sealer extends Through {
   readonly #key: Buffer;
@@ -37,7 +37,7 @@ class Sealer extends Through {
   #cipher: CipherGCM;
 
   constructor(source: Readable, size: number, key: Buffer, salt: Buffer) {
-    super(source, highWaterMark);
+    super(source, heldChunks);
     this.#key = key;
     this.#toCome = size;
     this.#last = segmentCount(size) - 1;

@@ -10,8 +10,10 @@ export abstract class Through extends Readable {
   #started = false;
   #ended = false;
 
-  constructor(source: Readable, highWaterMark: number) {
-    super({ highWaterMark });
+  /** @param chunks that are held for a reader that is slower */
+  constructor(source: Readable, chunks: number) {
+    // A stream of bytes copies the chunks that have gathered into one; a stream of objects hands them on as they are.
+    super({ objectMode: true, highWaterMark: chunks });
     this.#source = source;
     source.on('error', this.#onError);
   }
