@@ -1,4 +1,5 @@
 /** Stage, verify, record: what UploadPart and UploadPartCopy have in common. */
+import { isAdapterError } from '../../../adapters/errors.ts';
 import type { Body } from '../../../adapters/types.ts';
 import type { PartRecord, UploadRecord } from '../../uploads/types.ts';
 import { retryAfter } from '../adapter-errors.ts';
@@ -51,15 +52,21 @@ export async function storePart(
   const { uploadId, state } = upload;
   const storage = gateway.storage.for(bucket);
   const stored = call.encryption.body(call.body, call.partNumber);
-  const token = await storage.putPart({
-    bucket,
-    key,
-    uploadId,
-    state,
-    partNumber: call.partNumber,
-    body: stored,
-    ...(call.current !== undefined && { current: call.current.token }),
-  });
+  const token = await storage
+    .putPart({
+      bucket,
+      key,
+      uploadId,
+      state,
+      partNumber: call.partNumber,
+      body: stored,
+      ...(call.current !== undefined && { current: call.current.token }),
+    })
+    .catch(async (error: unknown) => {
+      // Its staging is gone because the upload has ended while the body was on its way, or because something is wrong.
+      if (isAdapterError(error, 'NoSuchPart')) await requireOpen(context, uploadId);
+      throw error;
+    });
   const discard = ({ partNumber, storedSize, token }: PartRecord): void =>
     gateway.background('free a part', () =>
       storage.discardParts({
@@ -88,10 +95,12 @@ export async function storePart(
     return part;
   }
   discard(part);
-  const view = await gateway.uploads.get(uploadId);
+  await requireOpen(context, uploadId);
   // A Complete that is under way may still fail and leave the upload open: the client shall ask again.
-  if (view.status === 'open' || view.status === 'completing') {
-    throw new S3Error('SlowDown', { headers: retryAfter(1) });
-  }
-  throw noSuchUpload(uploadId);
+  throw new S3Error('SlowDown', { headers: retryAfter(1) });
+}
+
+async function requireOpen({ gateway }: RequestContext, uploadId: string): Promise<void> {
+  const { status } = await gateway.uploads.get(uploadId);
+  if (status === 'none' || status === 'completed') throw noSuchUpload(uploadId);
 }
