@@ -163,6 +163,16 @@ export class FileBody extends Readable {
   }
 }
 
+/** A body of bytes that are at hand. */
+export function bytesBody(bytes: Buffer | undefined): Readable {
+  return new Readable({
+    read() {
+      if (bytes !== undefined) this.push(bytes);
+      this.push(null);
+    },
+  });
+}
+
 /** `Corrupt` when the file is shorter than it was: another program cut it. */
 export async function readFully(handle: FileHandle, position: number, size: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(size);

@@ -65,7 +65,7 @@ export async function deleteBucket(context: Context, bucket: string): Promise<vo
     release();
   }
   await files.syncDirectory(layout.root);
-  if (trash !== undefined) await files.layer.rm(trash, { recursive: true, force: true });
+  if (trash !== undefined) await files.discardTree(trash);
 }
 
 function notEmpty(bucket: string, what: string): AdapterError {

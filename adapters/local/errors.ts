@@ -17,8 +17,11 @@ export function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** No such file, as far as the tree of names goes: a parent may be missing, a file, a link or too long a name. */
-const missing = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);
+/**
+ * No such file, as far as the tree of names goes: a parent may be missing, a file, a link or too long a name. ENXIO is what
+ * open(2) says of a socket, and of a device that is not there.
+ */
+const missing = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO']);
 
 export function isMissing(error: unknown): boolean {
   return missing.has(codeOf(error) ?? '');
@@ -64,7 +67,6 @@ const meanings: Readonly<Record<string, Meaning>> = {
   },
   ETIMEDOUT: { kind: 'Unavailable', advice: 'the network file system of the root does not answer' },
   ENODEV: { kind: 'Unavailable', advice: 'the file system of the root is gone' },
-  ENXIO: { kind: 'Unavailable', advice: 'the file system of the root is gone' },
   EXDEV: {
     kind: 'Internal',
     advice: 'everything below the root must lie on one file system: mount it at the root, not below',

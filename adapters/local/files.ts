@@ -62,9 +62,21 @@ export class Files {
 
   /** Makes a private directory and those above it. */
   async makePrivate(path: string): Promise<void> {
-    const first = await this.layer.mkdir(path, { recursive: true, mode: 0o700 });
+    const first = await this.#makeAll(path);
     if (first === undefined) return;
     for (let made = path; made.length >= first.length; made = dirname(made)) this.#named.delete(made);
+  }
+
+  async #makeAll(path: string): Promise<string | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.layer.mkdir(path, { recursive: true, mode: 0o700 });
+      } catch (error) {
+        // Both are said, too, when one of the directories is removed in the middle.
+        const code = codeOf(error);
+        if ((code !== 'ENOENT' && code !== 'ENOTDIR') || attempt === attempts) throw error;
+      }
+    }
   }
 
   /** Makes one directory. `false` when something has that name already. */
@@ -168,5 +180,10 @@ export class Files {
   /** As {@link remove}, of something that nobody reads any more: a failure is only wasted space, which the sweep finds. */
   async discard(path: string): Promise<void> {
     await this.layer.unlink(path).catch(() => undefined);
+  }
+
+  /** As {@link discard}, of a directory and all that it holds. */
+  async discardTree(path: string): Promise<void> {
+    await this.layer.rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }

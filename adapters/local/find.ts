@@ -1,12 +1,9 @@
-/** Finds the file that holds an object. Symbolic links are never followed below the root, special files never opened. */
-import { constants } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
+/** Finds the file that holds an object. Symbolic links are never followed below the root. */
 import { dirname } from 'node:path';
 import { AdapterError } from '../errors.ts';
 import type { ObjectInfo } from '../types.ts';
 import { derivedAttributes } from './attributes.ts';
 import type { Context } from './context.ts';
-import { codeOf, isMissing } from './errors.ts';
 import { checkKey } from './names.ts';
 import { type FileState, lastModifiedOf, stateOf, versionOf } from './state.ts';
 
@@ -75,7 +72,11 @@ export async function missingObject(context: Context, bucket: string, key: strin
 }
 
 /** How often a reader looks again when writers replace what it has just found. */
-const looks = 20;
+export const looks = 20;
+
+export function changing(key: string): AdapterError {
+  return new AdapterError('Unavailable', `${key} changes faster than it can be read`, { retryAfter: 1 });
+}
 
 /** `undefined` when there is no such object. */
 export async function findInfo(
@@ -90,7 +91,7 @@ export async function findInfo(
     const info = await describe(context, bucket, key, found.state, () => find(context, bucket, key));
     if (info !== undefined) return { found, info };
   }
-  throw new AdapterError('Unavailable', `${key} changes faster than it can be read`, { retryAfter: 1 });
+  throw changing(key);
 }
 
 /**
@@ -113,79 +114,4 @@ export async function describe(
     context.attributes.remember(bucket, key, state, attributes);
   }
   return { key, size: state.size, lastModified: lastModifiedOf(state), version, attributes };
-}
-
-/** As {@link findInfo}, with the file opened: what it holds can then be read whatever becomes of the name. */
-export async function openObject(
-  context: Context,
-  bucket: string,
-  key: string,
-): Promise<{ readonly handle: FileHandle; readonly found: Found; readonly info: ObjectInfo } | undefined> {
-  checkKey(key);
-  for (let look = 0; look < looks; look++) {
-    const opened = await open(context, bucket, key);
-    if (opened === undefined) return undefined;
-    try {
-      const { found } = opened;
-      const info = await describe(context, bucket, key, found.state, () => find(context, bucket, key));
-      if (info !== undefined) return { ...opened, info };
-    } catch (error) {
-      await opened.handle.close();
-      throw error;
-    }
-    await opened.handle.close();
-  }
-  throw new AdapterError('Unavailable', `${key} changes faster than it can be read`, { retryAfter: 1 });
-}
-
-interface Opened {
-  readonly handle: FileHandle;
-  readonly found: Found;
-}
-
-async function open(context: Context, bucket: string, key: string): Promise<Opened | undefined> {
-  const natural = context.layout.natural(bucket, key);
-  const opened = natural === undefined ? undefined : await openFile(context, natural, true);
-  return opened ?? openFile(context, context.layout.odd(bucket, key), false);
-}
-
-/** O_NONBLOCK: opening a pipe that nobody writes to would wait for ever. */
-const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-async function openFile(context: Context, path: string, exposed: boolean): Promise<Opened | undefined> {
-  let handle: FileHandle;
-  try {
-    handle = await context.files.layer.open(path, readFlags);
-  } catch (error) {
-    // ENXIO: open(2) of a socket, or of a device that is not there.
-    if (isMissing(error) || codeOf(error) === 'ENXIO') return undefined;
-    throw error;
-  }
-  try {
-    const [stats, inside] = await Promise.all([
-      context.files.look.stat(handle),
-      exposed ? isReachedByNoLink(context, handle, path) : true,
-    ]);
-    if (stats.isFile() && inside) return { handle, found: { path, state: stateOf(stats) } };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-  await handle.close();
-  return undefined;
-}
-
-/**
- * Whether an open file is the one at `path` proper. On Linux the kernel tells of the open file itself, so that a directory
- * swapped for a link at the wrong moment leads nowhere; elsewhere the directory is looked at.
- */
-async function isReachedByNoLink(context: Context, handle: FileHandle, path: string): Promise<boolean> {
-  const { look } = context.files;
-  if (process.platform === 'linux') {
-    const real = await look.readlink(`/proc/self/fd/${handle.fd}`);
-    // proc(5): the name of a file that has been replaced since ends so.
-    if (real !== undefined) return real === path || real === `${path} (deleted)`;
-  }
-  const directory = dirname(path);
-  return (await look.realpath(directory)) === directory;
 }

@@ -10,10 +10,11 @@ import type { FileLayer } from './files.ts';
 import { listObjects } from './listing/list.ts';
 import { nodeLooks } from './looks.ts';
 import { maxKeyBytes } from './names.ts';
-import * as objects from './objects.ts';
+import * as reading from './reading.ts';
 import { sweep } from './sweep.ts';
 import { completeUpload } from './uploads/complete.ts';
 import * as parts from './uploads/parts.ts';
+import * as writing from './writing.ts';
 
 export interface LocalOptions {
   /** Directory whose directories are the buckets. Made when it is missing. */
@@ -80,12 +81,12 @@ export function createLocalAdapter({ root, durability, fs }: LocalOptions): Stor
     headBucket: (call) => run((on, { bucket }: BucketCall) => buckets.headBucket(on, bucket), call),
     deleteBucket: (call) => run((on, { bucket }: BucketCall) => buckets.deleteBucket(on, bucket), call),
 
-    putObject: (call) => run(objects.putObject, call),
-    getObject: (call) => run(objects.getObject, call),
-    headObject: (call) => run(objects.headObject, call),
-    deleteObject: (call) => run(objects.deleteObject, call),
-    setAttributes: (call) => run(objects.setAttributes, call),
-    copyObject: (call) => run(objects.copyObject, call),
+    putObject: (call) => run(writing.putObject, call),
+    getObject: (call) => run(reading.getObject, call),
+    headObject: (call) => run(reading.headObject, call),
+    deleteObject: (call) => run(writing.deleteObject, call),
+    setAttributes: (call) => run(writing.setAttributes, call),
+    copyObject: (call) => run(writing.copyObject, call),
     listObjects: (call: ListObjectsCall) => run(listObjects, call),
 
     getBucketDocument: (call) => run(documents.getDocument, call),

@@ -3,9 +3,9 @@
  * handing one to the thread pool costs ten times as much as making it. So they are made directly, until they are seen to
  * wait for a disk: for a second after that they go through the thread pool, where waiting holds nobody up.
  */
-import nodeFs, { type BigIntStats } from 'node:fs';
+import nodeFs, { type BigIntStats, constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { orMissing } from './errors.ts';
+import { isMissing, orMissing } from './errors.ts';
 import type { FileLayer } from './files.ts';
 
 export interface SyncLooks {
@@ -13,8 +13,9 @@ export interface SyncLooks {
   realpath(path: string): string;
   readlink(path: string): string;
   stat(descriptor: number): BigIntStats;
-  open(path: string): number;
-  read(descriptor: number): string;
+  open(path: string, flags: number): number;
+  /** Reads from the start; gives fewer bytes than the buffer holds only at the end of the file. */
+  read(descriptor: number, buffer: Buffer): number;
   close(descriptor: number): void;
 }
 
@@ -23,19 +24,27 @@ export const nodeLooks: SyncLooks = {
   realpath: (path) => nodeFs.realpathSync.native(path),
   readlink: (path) => nodeFs.readlinkSync(path),
   stat: (descriptor) => nodeFs.fstatSync(descriptor, { bigint: true }),
-  open: (path) => nodeFs.openSync(path, 'r'),
-  read: (descriptor) => nodeFs.readFileSync(descriptor, 'utf8'),
+  open: (path, flags) => nodeFs.openSync(path, flags),
+  read: (descriptor, buffer) => nodeFs.readSync(descriptor, buffer, 0, buffer.length, 0),
   close: (descriptor) => nodeFs.closeSync(descriptor),
 };
 
 /** Milliseconds per call, on average over the last hundred or so, above which the thread pool is the better way. */
-const slowMs = 0.1;
+const slowMs = 0.25;
 const weight = 0.01;
+/** No call counts for more: a single long one is more likely the process waiting for a processor. */
+const longestMs = 5;
 const cautiousMs = 1_000;
 
-export interface SmallFile {
-  readonly inode: bigint;
-  readonly text: string;
+/** O_NONBLOCK: opening a pipe that nobody writes to would wait for ever. */
+export const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export interface Whole {
+  readonly stats: BigIntStats;
+  /** Where the kernel says that the open file is, when it was asked. */
+  readonly at: string | undefined;
+  /** `undefined` when there are more of them than were wanted. */
+  readonly bytes: Buffer | undefined;
 }
 
 export class Looks {
@@ -87,12 +96,28 @@ export class Looks {
     );
   }
 
-  /** A file of a few KiB; `undefined` where none is. */
-  async read(path: string): Promise<SmallFile | undefined> {
+  /** All of a small file of ours; `undefined` where none is. */
+  async read(path: string): Promise<{ readonly inode: bigint; readonly text: string } | undefined> {
     return orMissing(
       this.#look(
-        (sync) => readSync(sync, path),
-        () => readAsync(this.#layer, path),
+        (sync) => {
+          const { stats, bytes } = readWhole(sync, path, scratch.length - 1, false);
+          return { inode: stats.ino, text: String(bytes ?? nodeFs.readFileSync(path)) };
+        },
+        () => readPooled(this.#layer, path),
+      ),
+    );
+  }
+
+  /**
+   * A file with up to `limit` bytes of content, when this can be had at once: `'later'` when the thread pool is the better way.
+   * `undefined` where nothing is that can be opened for reading.
+   */
+  async readNow(path: string, limit: number): Promise<Whole | 'later' | undefined> {
+    return orMissing(
+      this.#look<Whole | 'later'>(
+        (sync) => readWhole(sync, path, limit, process.platform === 'linux'),
+        async () => 'later',
       ),
     );
   }
@@ -104,27 +129,49 @@ export class Looks {
       return direct(this.#sync);
     } finally {
       const after = performance.now();
-      this.#averageMs += (after - before - this.#averageMs) * weight;
+      this.#averageMs += (Math.min(after - before, longestMs) - this.#averageMs) * weight;
       if (this.#averageMs > slowMs) {
         this.#cautiousUntil = after + cautiousMs;
-        // One more call that waits is then enough to go back; a few that do not win trust again.
+        // A few more calls that wait are then enough to go back, and some that do not win trust again.
         this.#averageMs = slowMs / 2;
       }
     }
   }
 }
 
-function readSync(sync: SyncLooks, path: string): SmallFile {
-  const descriptor = sync.open(path);
+/** One byte more than fits tells that a file is longer. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024 + 1);
+
+function readWhole(sync: SyncLooks, path: string, limit: number, asked: boolean): Whole {
+  const descriptor = sync.open(path, readFlags);
   try {
-    return { inode: sync.stat(descriptor).ino, text: sync.read(descriptor) };
+    const stats = sync.stat(descriptor);
+    const at = asked ? whereIs(sync, descriptor) : undefined;
+    if (!stats.isFile() || stats.size > limit) return { stats, at, bytes: undefined };
+    const length = sync.read(descriptor, scratch.subarray(0, limit + 1));
+    // Another length than a moment ago: somebody writes into it.
+    if (BigInt(length) !== stats.size) return { stats, at, bytes: undefined };
+    return { stats, at, bytes: Buffer.from(scratch.subarray(0, length)) };
   } finally {
     sync.close(descriptor);
   }
 }
 
-async function readAsync(layer: FileLayer, path: string): Promise<SmallFile> {
-  const handle = await layer.open(path, 'r');
+/** `undefined` where `/proc` is not mounted. */
+function whereIs(sync: SyncLooks, descriptor: number): string | undefined {
+  try {
+    return sync.readlink(`/proc/self/fd/${descriptor}`);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function readPooled(
+  layer: FileLayer,
+  path: string,
+): Promise<{ readonly inode: bigint; readonly text: string }> {
+  const handle = await layer.open(path, readFlags);
   try {
     const [{ ino: inode }, text] = await Promise.all([
       handle.stat({ bigint: true }),

@@ -28,7 +28,7 @@ export async function publish(context: Context, publication: Publication): Promi
     return await publishInto(context, publication);
   } catch (error) {
     const { bucket, identity } = publication;
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (!isMissing(error)) throw error;
     throw isSameBucket(await bucketIdentity(context, bucket), identity) ? error : noSuchBucket(bucket);
   }
 }

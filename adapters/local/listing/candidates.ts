@@ -18,9 +18,8 @@ export async function openCandidates(context: Context, call: ListObjectsCall): P
 
   const base = prefix.slice(0, prefix.lastIndexOf('/') + 1);
   const directory = base.slice(0, -1);
-  const path = directory === '' ? layout.bucket(bucket) : `${layout.bucket(bucket)}/${directory}`;
-  const reached =
-    directory === '' || (isNaturalPath(directory) && (await files.look.realpath(path)) === path);
+  const path = base === '' ? layout.bucket(bucket) : `${layout.bucket(bucket)}/${directory}`;
+  const reached = base === '' || (isNaturalPath(directory) && (await files.look.realpath(path)) === path);
   const natural = new Feed(
     (from) => (reached ? walk({ directories, path, base, bound: from, shallow }) : nothing()),
     bound,

@@ -92,5 +92,5 @@ export async function discardParts(context: Context, call: DiscardPartsCall): Pr
 
 export async function abortUpload(context: Context, call: UploadCall): Promise<void> {
   const trash = await moveToTrash(context, context.layout.upload(call.bucket, call.uploadId));
-  if (trash !== undefined) await context.files.layer.rm(trash, { recursive: true, force: true });
+  if (trash !== undefined) await context.files.discardTree(trash);
 }

@@ -1,34 +1,28 @@
-/** Objects, one at a time: read, written, described, copied, removed. */
+/** Objects, one at a time: written, described, copied, removed. */
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Readable } from 'node:stream';
 import { AdapterError } from '../errors.ts';
 import type {
-  ByteRange,
   CopyObjectCall,
   DeleteObjectCall,
-  GetObjectCall,
-  GetObjectResult,
-  ObjectCall,
   ObjectInfo,
   PutObjectCall,
   SetAttributesCall,
 } from '../types.ts';
-import { copyRange, FileBody, readFully, writeBody } from './body.ts';
+import { copyRange, writeBody } from './body.ts';
 import type { Context } from './context.ts';
 import { FromCaller } from './errors.ts';
 import {
   bucketIdentity,
   find,
-  findInfo,
   missingObject,
   naturalState,
   noSuchBucket,
   oddState,
-  openObject,
   requireBucket,
 } from './find.ts';
 import { checkKey } from './names.ts';
+import { openHandle } from './open.ts';
 import { checkCondition, publish } from './publish.ts';
 import { type FileState, lastModifiedOf, nanosecondsOf, stampWithin, stateOf, versionOf } from './state.ts';
 
@@ -69,56 +63,6 @@ async function withTemporary<T>(
     await files.discard(path);
     throw error;
   }
-}
-
-export async function headObject(context: Context, call: ObjectCall): Promise<ObjectInfo> {
-  const found = await findInfo(context, call.bucket, call.key);
-  if (found === undefined) throw await missingObject(context, call.bucket, call.key);
-  return found.info;
-}
-
-/** Up to here an object is read before it is answered, and its file closed. */
-const smallBytes = 64 * 1024;
-
-export async function getObject(context: Context, call: GetObjectCall): Promise<GetObjectResult> {
-  const opened = await openObject(context, call.bucket, call.key);
-  if (opened === undefined) throw await missingObject(context, call.bucket, call.key);
-  const { handle, info } = opened;
-  try {
-    if (call.version !== undefined) checkCondition(call.key, { version: call.version }, opened.found.state);
-    const range = resolveRange(call.range, info.size);
-    if (call.signal?.aborted) throw new FromCaller(call.signal.reason);
-    if (range !== undefined && range.end - range.start >= smallBytes) {
-      return { info, range, body: abortable(new FileBody(handle, range.start, range.end), call.signal) };
-    }
-    const bytes = range && (await readFully(handle, range.start, range.end - range.start + 1));
-    await handle.close();
-    return { info, range, body: Readable.from(bytes === undefined ? [] : [bytes], { objectMode: false }) };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
-}
-
-function abortable(body: FileBody, signal: AbortSignal | undefined): FileBody {
-  if (signal === undefined) return body;
-  const onAbort = (): void => {
-    body.destroy(signal.reason instanceof Error ? signal.reason : new AdapterError('Aborted', 'aborted'));
-  };
-  signal.addEventListener('abort', onAbort);
-  body.once('close', () => signal.removeEventListener('abort', onAbort));
-  return body;
-}
-
-function resolveRange(
-  range: ByteRange | undefined,
-  size: number,
-): { readonly start: number; readonly end: number } | undefined {
-  if (range === undefined) return size === 0 ? undefined : { start: 0, end: size - 1 };
-  const start = 'suffix' in range ? Math.max(0, size - range.suffix) : range.start;
-  const end = 'suffix' in range ? size - 1 : Math.min(range.end ?? size - 1, size - 1);
-  if (start > end) throw new AdapterError('InvalidRange', `the object has ${size} bytes`);
-  return { start, end };
 }
 
 export async function deleteObject(context: Context, call: DeleteObjectCall): Promise<void> {
@@ -162,7 +106,7 @@ export async function deleteObject(context: Context, call: DeleteObjectCall): Pr
 export async function setAttributes(context: Context, call: SetAttributesCall): Promise<ObjectInfo> {
   const { attributes, files, locks } = context;
   const { bucket, key, version } = call;
-  const opened = await openObject(context, bucket, key);
+  const opened = await openHandle(context, bucket, key);
   if (opened === undefined) throw await missingObject(context, bucket, key);
   const { handle, found } = opened;
   try {
@@ -232,7 +176,7 @@ async function openSource(
   context: Context,
   { bucket, key, version }: CopyObjectCall['source'],
 ): Promise<{ readonly handle: FileHandle; readonly info: ObjectInfo }> {
-  const opened = await openObject(context, bucket, key);
+  const opened = await openHandle(context, bucket, key);
   if (opened === undefined) throw await missingObject(context, bucket, key);
   if (opened.info.version === version) return opened;
   await opened.handle.close();
