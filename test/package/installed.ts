@@ -27,6 +27,16 @@ export interface InstalledPackage {
 
 export async function packAndInstall(): Promise<InstalledPackage> {
   const root = await mkdtemp(join(tmpdir(), 'partway-package-'));
+  const remove = (): Promise<void> => rm(root, { recursive: true, force: true });
+  try {
+    return { ...(await packInto(root)), remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function packInto(root: string): Promise<Omit<InstalledPackage, 'remove'>> {
   const [source, project] = [join(root, 'source'), join(root, 'project')];
   await mkdir(source);
   await mkdir(project);
@@ -37,14 +47,11 @@ export async function packAndInstall(): Promise<InstalledPackage> {
   const listed = await run('tar', ['-tzf', join(root, filename)], root);
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }\n');
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(root, filename)], project);
-  return {
-    project,
-    files: listed
-      .trim()
-      .split('\n')
-      .map((path) => path.replace(/^package\//, '')),
-    remove: () => rm(root, { recursive: true, force: true }),
-  };
+  const files = listed
+    .trim()
+    .split('\n')
+    .map((path) => path.replace(/^package\//, ''));
+  return { project, files };
 }
 
 /** Node as it runs the tests comes first: the one on PATH may be too old. */
