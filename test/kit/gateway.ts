@@ -12,9 +12,12 @@ export type BackendName = 'local' | 'azure' | 'gcs';
 export type StoreName = 'embedded' | 'redis';
 
 export interface GatewayOptions {
-  readonly backend?: BackendName;
+  /** `configured`: a configuration file says. */
+  readonly backend?: BackendName | 'configured';
   readonly store?: StoreName;
   readonly workers?: number;
+  /** Wait until it is ready (the default), or only until it answers. */
+  readonly ready?: 'ready' | 'alive';
   /** Shared by gateways that are replicas of one another. */
   readonly deployment?: Deployment;
   /** Further settings, `PARTWAY_…`. */
@@ -81,7 +84,11 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Runnin
     output += data.toString('utf8');
   });
   try {
-    await untilReady(child, endpoint, () => output);
+    await untilReady(
+      child,
+      `${endpoint}/-/${options.ready === 'alive' ? 'healthz' : 'readyz'}`,
+      () => output,
+    );
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
@@ -147,8 +154,13 @@ function settingsOf(options: GatewayOptions, deployment: Deployment, port: numbe
   };
 }
 
-function backendSettings(backend: BackendName, deployment: Deployment): Record<string, string> {
+function backendSettings(
+  backend: BackendName | 'configured',
+  deployment: Deployment,
+): Record<string, string> {
   switch (backend) {
+    case 'configured':
+      return {};
     case 'local':
       return { PARTWAY_BACKEND: 'local', PARTWAY_FS_ROOT: join(deployment.dir, 'data') };
     case 'azure':
@@ -185,12 +197,12 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function untilReady(child: ChildProcess, endpoint: string, output: () => string): Promise<void> {
+async function untilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
   const deadline = Date.now() + startDeadlineMs;
   while (Date.now() < deadline) {
     if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}:\n${output()}`);
     try {
-      const response = await fetch(`${endpoint}/-/readyz`);
+      const response = await fetch(url);
       await response.arrayBuffer();
       if (response.ok) return;
     } catch {
