@@ -31,7 +31,7 @@ function nameOf(size: number, sync: boolean): string {
 }
 
 async function measureOne(directory: string, options: Options, size: number, sync: boolean): Promise<Row> {
-  settle(directory);
+  await settle(directory);
   const count = (options.quick ? GiB / 4 : GiB) / size;
   const script = path.join(import.meta.dirname, 'floor.ts');
   const launch = pinned(options.pin ? '0' : undefined, process.execPath, [

@@ -11,6 +11,8 @@ interface Common {
   readonly endpoint: Endpoint;
   readonly bucket: string;
   readonly inFlight: number;
+  /** Sent and signed with every request; lower-case names. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Job =

@@ -28,12 +28,20 @@ function wire(
   const path = `/${job.bucket}${key === '' ? '' : `/${key.split('/').map(encode).join('/')}`}`;
   const host = `${job.endpoint.host}:${job.endpoint.port}`;
   if (typeof body !== 'string') {
-    const request = { method, host, path, query, headers: body.headers, payload: body.contentSha256 };
+    const request = {
+      method,
+      host,
+      path,
+      query,
+      headers: { ...body.headers, ...job.headers },
+      payload: body.contentSha256,
+    };
     const { head, seed } = signedHead(request, job.endpoint);
     return { head, body: body.frame(seed) };
   }
-  const headers =
+  const length =
     method === 'GET' || method === 'HEAD' ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const headers = { ...length, ...job.headers };
   const { head } = signedHead({ method, host, path, query, headers, payload: sha256(body) }, job.endpoint);
   return { head, body: body === '' ? [] : [Buffer.from(body)], headOnly: method === 'HEAD' };
 }

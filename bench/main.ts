@@ -1,4 +1,5 @@
 /** Measures Partway, its neighbours and the floor in one run, prints tables and writes JSON to bench/results. */
+import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,6 +11,7 @@ import { printTable, type Row, writeResults } from './report.ts';
 import { bareSdk } from './sdk-cases.ts';
 import { removeDirectory, serverNames, startServer } from './servers.ts';
 import { Session } from './session.ts';
+import { encryption } from './sse.ts';
 
 const titles: Record<Group | 'floor', string> = {
   floor: 'The floor: MD5 and files in a bare one-thread Node.js script',
@@ -19,6 +21,7 @@ const titles: Record<Group | 'floor', string> = {
   head: 'HeadObject',
   list: 'ListObjectsV2, pages of 1,000',
   complete: 'CompleteMultipartUpload',
+  sse: 'Encryption: CPU beside the same without',
   sdk: 'The same bytes by the bare SDK of the backend',
 };
 
@@ -67,6 +70,7 @@ async function measureServer(
     ['head', head],
     ['list', list],
     ['complete', complete],
+    ['sse', encryption],
   ];
   for (const [group, measure] of cases) {
     if (!wants(group)) continue;
@@ -99,6 +103,9 @@ async function main(args: readonly string[]): Promise<void> {
     return;
   }
   const directory = await mkdtemp(path.join(options.directory ?? tmpdir(), 'partway-bench-'));
+  // Servers end with this process (see startServer); their directory must go too.
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
   const emulator = await startEmulator(options);
   try {
     const floors = options.only.includes('upload-part')
@@ -119,7 +126,6 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`\n${await writeResults(rows, args)}\n`);
   } finally {
     await emulator?.stop();
-    await removeDirectory(directory);
   }
 }
 

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 
 export const help = `npm run bench -- [options]
 
-  --only a,b         groups to run: start, upload-part, objects, head, list, complete, sdk. Default: all that fit
+  --only a,b         groups to run: start, upload-part, objects, head, list, complete, sse, sdk. Default: all that fit
   --quick            fewer bytes, fewer cells: a look, not a measurement
   --servers a,b      partway, partway-os, versitygw, rclone. Default: partway, and beside it, if versitygw or rclone are
                      on PATH or in Go's bin directory, partway-os (PARTWAY_DURABILITY=os) and those two, which never fsync
@@ -14,7 +14,7 @@ export const help = `npm run bench -- [options]
 `;
 
 export type Backend = 'local' | 'azure' | 'gcs';
-export const groups = ['start', 'upload-part', 'objects', 'head', 'list', 'complete', 'sdk'] as const;
+export const groups = ['start', 'upload-part', 'objects', 'head', 'list', 'complete', 'sse', 'sdk'] as const;
 export type Group = (typeof groups)[number];
 
 export interface Options {

@@ -1,5 +1,5 @@
 /** The servers under test: Partway, and its neighbours where they are installed. Each is one process tree of ours. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { GatewayService } from '../test/clients/kit/services.ts';
 import type { Endpoint } from './jobs.ts';
 import type { Options } from './options.ts';
@@ -81,6 +82,7 @@ function recipe(
           PARTWAY_SECRET_ACCESS_KEY: secretAccessKey,
           PARTWAY_DURABILITY: name === 'partway-os' ? 'os' : 'full',
           PARTWAY_WORKERS: String(options.workers),
+          PARTWAY_ALLOW_SSE_C_OVER_HTTP: 'true',
           ...backend?.settings,
         },
         root: options.backend === 'local' ? root : undefined,
@@ -142,6 +144,9 @@ export async function startServer(
     env: { PATH: process.env['PATH'] ?? '', HOME: directory, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const endAtExit = (): boolean => child.kill('SIGKILL');
+  process.once('exit', endAtExit);
+  child.once('exit', () => process.off('exit', endAtExit));
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (data: Buffer) => {
       if (output.length < 50) output.push(data);
@@ -179,8 +184,8 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 /** Writes what a cell left in memory to disk, so that the next cell does not pay for it. */
-export function settle(directory: string): void {
-  execFileSync('sync', ['-f', directory]);
+export async function settle(directory: string): Promise<void> {
+  await promisify(execFile)('sync', ['-f', directory]);
 }
 
 export async function removeDirectory(directory: string): Promise<void> {

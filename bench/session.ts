@@ -37,7 +37,7 @@ export class Session {
 
   /** Runs a task and answers what it cost. A request that the server refuses is an Error. */
   async measure(task: Task, bucket = this.bucket): Promise<Measured> {
-    settle(this.directory);
+    await settle(this.directory);
     resetPeak(this.server.pid);
     const before = cpuSeconds(this.server.pid);
     const outcome = await this.run(task, bucket);
@@ -79,15 +79,17 @@ export class Session {
     query: Record<string, string> = {},
     body = '',
     bucket = this.bucket,
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<string> {
-    const outcome = await this.run({ op: 'request', inFlight: 1, method, key, query, body }, bucket);
+    const task = { op: 'request', inFlight: 1, method, key, query, body, headers } as const;
+    const outcome = await this.run(task, bucket);
     if (outcome.status >= 300)
       throw new Error(`${method} /${bucket}/${key}: ${outcome.status} ${outcome.body}`);
     return outcome.body;
   }
 
-  async createUpload(key: string): Promise<string> {
-    const answer = await this.request('POST', key, { uploads: '' });
+  async createUpload(key: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+    const answer = await this.request('POST', key, { uploads: '' }, '', this.bucket, headers);
     const id = /<UploadId>([^<]+)<\/UploadId>/.exec(answer)?.[1];
     if (id === undefined) throw new Error(`no upload id in ${answer}`);
     return id;

@@ -8,6 +8,7 @@
  *                           PARTWAY_CLIENTS_SECRET_ACCESS_KEY; nothing is started then
  */
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -98,6 +99,9 @@ async function removeListing(target: Target): Promise<void> {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const work = await mkdtemp(path.join(tmpdir(), 'partway-clients-'));
+  // A run that is cut off by a signal never gets to its teardown.
+  const removeAtExit = (): void => rmSync(work, { recursive: true, force: true, maxRetries: 5 });
+  process.once('exit', removeAtExit);
   const services = new Map<string, GatewayService>();
   const gateways: RunningTarget[] = [];
   const external = externalTarget();
@@ -106,6 +110,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const complaints = (await Promise.all(gateways.map((gateway) => gateway.stop()))).flat();
     await Promise.all([...services.values()].map((service) => service.stop()));
     await rm(work, { recursive: true, force: true });
+    process.off('exit', removeAtExit);
     if (complaints.length > 0) throw new Error(complaints.join('\n'));
   };
   try {

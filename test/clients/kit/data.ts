@@ -1,5 +1,5 @@
 /** What the clients carry: real binaries and real trees of this repository's own dependencies, and names that hurt. */
-import { copyFile, cp, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { copyFile, cp, mkdir, open, readdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { filesOf, put, sha256 } from './files.ts';
 
@@ -125,12 +125,17 @@ export async function makeData(work: string): Promise<ClientData> {
   };
 }
 
-/** A copy of a tree that a test may change. */
+/**
+ * A copy of a tree that a test may change. Its files are an hour old: clients compare times that have whole seconds,
+ * and would take a file that is as young as its upload for a changed one.
+ */
 export async function copyTree(from: string, to: string): Promise<string> {
+  const hourAgo = Math.floor(Date.now() / 1000) - 3600;
   for (const name of await filesOf(from)) {
     const target = path.join(to, name);
     await mkdir(path.dirname(target), { recursive: true });
     await copyFile(path.join(from, name), target);
+    await utimes(target, hourAgo, hourAgo);
   }
   return to;
 }

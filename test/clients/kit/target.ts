@@ -85,6 +85,10 @@ export async function startPartway(
     stdio: ['ignore', log, log],
   });
   closeSync(log);
+  // A run that is cut off by a signal never gets to its teardown.
+  const endAtExit = (): boolean => child.kill('SIGKILL');
+  process.once('exit', endAtExit);
+  child.once('exit', () => process.off('exit', endAtExit));
   const stop = async (): Promise<string[]> => {
     const complaints: string[] = [];
     const ended = await end(child);
