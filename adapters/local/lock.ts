@@ -5,7 +5,6 @@
  * hold such locks from several connections of one process (https://sqlite.org/lockingv3.html). The databases hold no data.
  */
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { AdapterError } from '../errors.ts';
@@ -15,7 +14,7 @@ export type Release = () => void;
 const SQLITE_BUSY = 5;
 const patienceMs = 30_000;
 
-/** One lock file. Waits by asking again: first at once, then every few milliseconds. */
+/** One lock file, in a directory that is there. Waits by asking again: first at once, then every few milliseconds. */
 export class FileLock {
   readonly #path: string;
   #database: DatabaseSync | undefined;
@@ -39,9 +38,14 @@ export class FileLock {
     }
   }
 
+  /** Releases it, too. */
   close(): void {
     this.#database?.close();
     this.#database = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #try(): boolean {
@@ -72,7 +76,6 @@ export class FileLock {
 }
 
 function open(path: string): DatabaseSync {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     // An empty database would be initialised, with a journal, each time that it is locked.
@@ -91,14 +94,18 @@ const stripes = 64;
 /** Locks of keys. Two keys may share one, so hold one at a time, and only across a few system calls. */
 export class KeyLocks {
   readonly #locks: readonly Turns[];
+  readonly #directory: string;
+  #made = false;
 
   constructor(directory: string) {
+    this.#directory = directory;
     this.#locks = Array.from({ length: stripes }, (_, i) => new Turns(new FileLock(`${directory}/key-${i}`)));
   }
 
   async acquire(bucket: string, key: string): Promise<Release> {
     const lock = this.#locks[stripe(`${bucket}/${key}`)];
     if (lock === undefined) throw new Error('a stripe beyond the last');
+    this.#makeDirectory();
     return lock.acquire();
   }
 
@@ -108,6 +115,7 @@ export class KeyLocks {
     const release = (): void => {
       for (const each of held.splice(0).reverse()) each();
     };
+    this.#makeDirectory();
     try {
       // In one order everywhere, so that two that want all cannot wait for each other.
       for (const lock of this.#locks) held.push(await lock.acquire());
@@ -120,6 +128,11 @@ export class KeyLocks {
 
   close(): void {
     for (const lock of this.#locks) lock.close();
+  }
+
+  #makeDirectory(): void {
+    if (!this.#made) mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    this.#made = true;
   }
 }
 

@@ -4,7 +4,7 @@ import { AdapterError } from '../../errors.ts';
 import type { CompleteUploadCall, ObjectInfo, StoredPart } from '../../types.ts';
 import { copyRange } from '../body.ts';
 import type { Context } from '../context.ts';
-import { type BucketIdentity, findInfo, requireBucket } from '../find.ts';
+import { type BucketIdentity, find, findInfo, requireBucket } from '../find.ts';
 import { unique } from '../layout.ts';
 import { FileLock } from '../lock.ts';
 import { checkKey } from '../names.ts';
@@ -28,24 +28,21 @@ async function completeStaged(
   identity: BucketIdentity,
   call: CompleteUploadCall,
 ): Promise<ObjectInfo> {
-  const { bucket, key, uploadId, condition } = call;
+  const { bucket, key, condition } = call;
   // A lease that ran out while its holder was stopped must not let two work on the same files.
-  const lock = new FileLock(`${staging.directory}/lock`);
-  const release = await lock.acquire();
-  try {
-    const published = await readPublished(context, staging.directory);
-    if (published !== undefined) return published;
-    const live = await findInfo(context, bucket, key);
-    if (live?.info.attributes.uploadId === uploadId) return live.info;
-    // Judged again when it counts; known now, it saves the work.
-    if (condition !== undefined) checkCondition(key, condition, live?.found.state);
-    await discardAttempt(context, staging);
-    await staging.seal();
-    return await assemble(context, staging, identity, call);
-  } finally {
-    release();
-    lock.close();
-  }
+  using lock = new FileLock(`${staging.directory}/lock`);
+  await lock.acquire().catch(async (error: unknown) => {
+    const there = await context.files.look.lstat(staging.directory);
+    throw there === undefined ? await staging.gone(error) : error;
+  });
+  const published = await readPublished(context, staging.directory);
+  if (published !== undefined) return published;
+  // Judged again when it counts; known now, it saves the work.
+  if (condition !== undefined) checkCondition(key, condition, (await find(context, bucket, key))?.state);
+  await discardAttempt(context, staging);
+  await staging.seal();
+  // Awaited, for the lock to be held until then.
+  return await assemble(context, staging, identity, call);
 }
 
 /** What was staged is gone, as it is after Complete and clean-up: then the object says which upload made it. */

@@ -16,7 +16,7 @@ import {
   part,
   put,
 } from '../contract/kit.ts';
-import { makeRoot } from './kit.ts';
+import { makeRoot, watch } from './kit.ts';
 
 const root = await makeRoot();
 const adapter = root.adapter();
@@ -258,6 +258,43 @@ describe('links and special files', () => {
 });
 
 describe('attributes', () => {
+  it('are those of the bytes, or of the next state, when a writer comes in between', async () => {
+    const bucket = 'between';
+    await adapter.createBucket({ bucket });
+    for (const read of ['head', 'get', 'list'] as const) {
+      await put(adapter, bucket, 'key', 'before');
+      let writes = 0;
+      const { fs: layer } = watch();
+      const slow = root.adapter({
+        fs: new Proxy(layer, {
+          get(target, property) {
+            const member: unknown = Reflect.get(target, property, target);
+            if (typeof member !== 'function') return member;
+            return async (...args: unknown[]) => {
+              const result: unknown = await Reflect.apply(member, target, args);
+              // The state has been seen; its attributes are gone before they are looked for.
+              const seen = property === 'lstat' || property === 'open';
+              if (seen && String(args[0]).endsWith('/between/key') && writes++ === 0) {
+                await put(adapter, bucket, 'key', 'after!');
+              }
+              return result;
+            };
+          },
+        }),
+      });
+      if (read === 'list') {
+        const { entries } = await slow.listObjects({ bucket, limit: 1 });
+        expect(entries).toMatchObject([{ info: { etag: attributes('after!').etag } }]);
+      } else if (read === 'head') {
+        expect((await slow.headObject({ bucket, key: 'key' })).attributes).toEqual(attributes('after!'));
+      } else {
+        const { info, body } = await slow.getObject({ bucket, key: 'key' });
+        expect(info.attributes).toEqual(attributes(String(Buffer.concat(await body.toArray()))));
+      }
+      expect(writes).toBeGreaterThan(1);
+    }
+  });
+
   it('are freed with the state that they describe', async () => {
     const bucket = 'tidy';
     await adapter.createBucket({ bucket });

@@ -133,6 +133,30 @@ describe('listing', () => {
     expect(reads()).toBe(1);
   });
 
+  it('shows what was written within one tick of a coarse clock', async () => {
+    const bucket = 'ticks';
+    await adapter.createBucket({ bucket });
+    const { fs: layer } = watch();
+    const tick = 10_000_000n;
+    const coarse = root.adapter({
+      fs: new Proxy(layer, {
+        get(target, property) {
+          const member: unknown = Reflect.get(target, property, target);
+          if (property !== 'lstat' || typeof member !== 'function') return member;
+          return async (...args: unknown[]) => {
+            const stats = await Reflect.apply(member, target, args);
+            const ctimeNs = (stats.ctimeNs / tick) * tick;
+            return Object.create(stats, { ctimeNs: { value: ctimeNs }, mtimeNs: { value: ctimeNs } });
+          };
+        },
+      }),
+    });
+    for (let i = 0; i < 30; i++) {
+      await fs.writeFile(join(root.path, bucket, `${i}`), '');
+      expect(await list(coarse, bucket)).toHaveLength(i + 1);
+    }
+  });
+
   it('leaves out keys too long to ask for', async () => {
     const bucket = 'too-long';
     await adapter.createBucket({ bucket });

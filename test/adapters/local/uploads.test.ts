@@ -193,6 +193,53 @@ describe('Complete', () => {
     }
   });
 
+  it('is out of reach of a part that comes while it is made visible', async () => {
+    const upload = await begin(adapter, bucket, 'reached');
+    const parts = [
+      await part(adapter, upload, 1, bytes(SIZE, 1)),
+      await part(adapter, upload, 2, bytes(SIZE, 2)),
+    ];
+    const late: Promise<StoredPart>[] = [];
+    const { fs: layer } = watch();
+    const slow = root.adapter({
+      fs: new Proxy(layer, {
+        get(target, property) {
+          const member: unknown = Reflect.get(target, property, target);
+          if (property !== 'rename' || typeof member !== 'function') return member;
+          return async (...args: unknown[]) => {
+            // Once before the journal is in its place, once before the object is.
+            late.push(part(adapter, upload, 3 + late.length, bytes(SIZE, 99)));
+            await late.at(-1);
+            return Reflect.apply(member, target, args);
+          };
+        },
+      }),
+    });
+    await complete(slow, upload, parts);
+    for (const stored of await Promise.all(late)) expect(stored.token).toHaveProperty('file');
+    expect(late).toHaveLength(2);
+    await expectObject(adapter, bucket, 'reached', Buffer.concat([bytes(SIZE, 1), bytes(SIZE, 2)]));
+  });
+
+  it('keeps unnamed parts also when a power cut took the claims to their slots', async () => {
+    await put(adapter, bucket, 'taken', 'live');
+    const upload = await begin(adapter, bucket, 'taken');
+    const parts = [
+      await part(adapter, upload, 1, bytes(SIZE, 1)),
+      await part(adapter, upload, 2, bytes(SIZE, 2)),
+    ];
+    for (const name of await fs.readdir(join(directoryOf(upload), 'claims'))) {
+      await fs.rm(join(directoryOf(upload), 'claims', name));
+    }
+    const { fs: layer } = watch((name, path) => {
+      if (name === 'rename' && !path.endsWith('.draft')) throw new Error('power cut');
+    });
+    const cut = complete(root.adapter({ fs: layer }), upload, parts.slice(0, 1), { unused: parts.slice(1) });
+    await expect(cut).rejects.toThrow('power cut');
+    await complete(adapter, upload, parts);
+    await expectObject(adapter, bucket, 'taken', Buffer.concat([bytes(SIZE, 1), bytes(SIZE, 2)]));
+  });
+
   it('says that bytes are gone, by slot, by file, and by the file that the slots were in', async () => {
     const upload = await begin(adapter, bucket, 'gone');
     const first = await part(adapter, upload, 1, bytes(SIZE, 1));
