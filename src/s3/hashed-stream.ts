@@ -40,6 +40,7 @@ export function hashStream(
   algorithm: ChecksumAlgorithm | undefined,
 ): OpenBody {
   const stream = new HashedStream(size, algorithm === undefined ? [] : [algorithm]);
+  stream.on('error', () => {});
   // Both ends are ours: either one's failure ends the other. Who reads the stream learns of it there.
   pipeline(source, stream, () => {});
   return { stream, digests: () => digestsOf(stream.result, algorithm) };

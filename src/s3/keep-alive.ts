@@ -5,6 +5,7 @@
  * The declaration is the first thing sent, white space follows it, and nothing follows the root: parsers want the one, and the
  * JavaScript SDK takes a newline after `</Error>` for success.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type AnswerContext, answer, commonHeaders, errorAnswer, errorContent } from './answer.ts';
 import type { S3Error } from './errors.ts';
 import type { Reply } from './operation.ts';
@@ -22,6 +23,7 @@ export async function keepAlive(
     (reply) => ({ reply }),
     (error: unknown) => ({ error: translate(error) }),
   );
+  await Promise.race([outcome, arrived(context)]);
   const patience = delay(afterMs);
   const first = await Promise.race([outcome, patience.over]);
   patience.cancel();
@@ -55,6 +57,11 @@ function rootElement(last: { reply: Reply } | { error: S3Error }, context: Answe
   if ('error' in last) return xmlElement('Error', errorContent(last.error, context), { namespace: false });
   const { xml } = last.reply;
   return xml === undefined ? '' : xmlElement(xml.root, xml.content);
+}
+
+/** A client that is still sending its document is not kept waiting by us. */
+async function arrived({ exchange: { incoming } }: AnswerContext): Promise<void> {
+  while (!incoming.complete && !incoming.destroyed) await sleep(100, undefined, { ref: false });
 }
 
 function delay(ms: number): { readonly over: Promise<'slow'>; readonly cancel: () => void } {

@@ -94,8 +94,13 @@ export class RequestBody {
     return { stream: body, digests: () => digestsOf(body.result(), computed, sent) };
   }
 
-  /** Reads a document. MaxMessageLengthExceeded above `maxBytes`. */
-  async read(maxBytes: number): Promise<Buffer> {
+  /**
+   * Reads a document. MaxMessageLengthExceeded above `maxBytes`. The checksum headers of CompleteMultipartUpload are the `object`'s, not
+   * the document's.
+   */
+  async read(maxBytes: number, checksumsOf: 'document' | 'object' = 'document'): Promise<Buffer> {
+    if (checksumsOf === 'object')
+      this.#plan = planChecksums(this.#withoutChecksums(), this.#options.auth.payload);
     return readSmallBody(this.#options.incoming, { ...this.#bodyOptions(), maxBytes });
   }
 
@@ -131,6 +136,15 @@ export class RequestBody {
         onFirstRead();
       },
     };
+  }
+
+  #withoutChecksums(): Headers {
+    const { headers } = this.#options;
+    return new Map(
+      [...headers].filter(
+        ([name]) => !name.startsWith('x-amz-checksum-') && name !== 'x-amz-sdk-checksum-algorithm',
+      ),
+    );
   }
 
   #checksums(): ChecksumPlan {

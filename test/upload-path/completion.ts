@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { HeadObjectCommand, ListPartsCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import {
@@ -171,6 +172,34 @@ export function completionTests(subject: Subject): void {
           expect(head[`Checksum${algorithm}` as 'ChecksumCRC32']).toBe(value);
         }
       }
+    });
+
+    it('holds a checksum of the whole object against it', async () => {
+      const bucket = await subject.bucket();
+      const body = Buffer.from('hello');
+      const upload = await begin(subject, bucket, 'whole', {
+        ChecksumAlgorithm: 'CRC32',
+        ChecksumType: 'FULL_OBJECT',
+      });
+      const part = await upload.part(1, body);
+      const complete = (ChecksumCRC32: string) =>
+        upload.complete([part], { ChecksumCRC32, ChecksumType: 'FULL_OBJECT' });
+      await expectFailure(complete('AAAAAA=='), 'BadDigest', 400);
+      expect((await complete('NhCmhg==')).ChecksumCRC32).toBe('NhCmhg==');
+
+      const composite = await begin(subject, bucket, 'composite', { ChecksumAlgorithm: 'SHA256' });
+      const sent = await subject.client.send(
+        new UploadPartCommand({
+          ...composite.address,
+          PartNumber: 1,
+          Body: body,
+          ChecksumAlgorithm: 'SHA256',
+        }),
+      );
+      const named = { PartNumber: 1, ETag: sent.ETag, ChecksumSHA256: sent.ChecksumSHA256 };
+      const digest = Buffer.from(sent.ChecksumSHA256 ?? '', 'base64');
+      const ChecksumSHA256 = `${createHash('sha256').update(digest).digest('base64')}-1`;
+      expect((await composite.complete([named], { ChecksumSHA256 })).ChecksumSHA256).toBe(ChecksumSHA256);
     });
 
     it('computes CRC64NVME of the object when nobody named an algorithm', async () => {

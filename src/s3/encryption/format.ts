@@ -14,7 +14,7 @@ import { createHash, hkdfSync } from 'node:crypto';
 import { AdapterError } from '../../../adapters/errors.ts';
 
 export const cipherName = 'aes-256-gcm';
-/** Larger ones cost less (setting up a cipher takes as long as ciphering 50 KiB), smaller ones suit short ranges. */
+/** Larger ones cost less for each byte, smaller ones suit short ranges. */
 export const segmentSize = 256 * 1024;
 export const tagSize = 16;
 export const saltSize = 32;

@@ -1,4 +1,4 @@
-import { createDecipheriv, type DecipherGCM } from 'node:crypto';
+import { createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import {
   cipherName,
@@ -16,35 +16,31 @@ import { Through } from './through.ts';
 /** The key of a run, of the salt in its head. */
 export type RunKeys = (partNumber: number, salt: Buffer) => Buffer;
 
-/** Enough for the next segment to be opened while the one before is sent: a segment is a chunk or two. */
-const heldChunks = 4;
+/** Enough for the next segment to be opened while the one before is sent. */
+const heldSegments = 2;
 
 /**
- * Plain bytes of a slice of stored ones. Nothing leaves before its segment's tag was found right; `Corrupt` otherwise, and when stored bytes
- * are missing or left over. Holds one segment.
+ * Plain bytes of a slice of stored ones, a segment at a time. Nothing leaves before its segment's tag was found right; `Corrupt` otherwise,
+ * and when stored bytes are missing or left over.
  */
 export class Opener extends Through {
   readonly #keys: RunKeys;
   readonly #runs: readonly RunSlice[];
   #run = 0;
   #index = 0;
-  #key: Buffer = Buffer.alloc(0);
-  #decipher: DecipherGCM | undefined;
-  #phase: 'head' | 'segment' | 'tag' = 'head';
+  #key: KeyObject | undefined;
+  /** A head, or a segment with its tag, as far as it has come. Used again and again: one call of the cipher is cheaper than several. */
+  readonly #gathered = Buffer.allocUnsafeSlow(segmentSize + tagSize);
+  #length = 0;
+  #wanted = headSize;
   /** Everything that the slice has was opened. */
   #complete = false;
-  /** Bytes that the phase still wants. */
-  #left = headSize;
-  /** Head or tag, as far as it has come. */
-  #small: Buffer[] = [];
-  /** Plain bytes of a segment whose tag has not come. */
-  #held: Buffer[] = [];
   #skip: number;
   #toPass: number;
 
   /** @param salt of the first run, when the slice begins behind its head */
   constructor(source: Readable, slice: Slice, keys: RunKeys, salt?: Buffer) {
-    super(source, heldChunks);
+    super(source, heldSegments);
     this.#keys = keys;
     this.#runs = slice.runs;
     this.#skip = slice.skip;
@@ -55,13 +51,11 @@ export class Opener extends Through {
   protected override convert(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
       if (this.#complete) throw damaged('there are more bytes than there should be');
-      const piece = chunk.subarray(at, at + this.#left);
-      at += piece.length;
-      this.#left -= piece.length;
-      if (this.#decipher !== undefined && this.#phase === 'segment') {
-        this.#held.push(this.#decipher.update(piece));
-      } else this.#small.push(piece);
-      while (this.#left === 0 && !this.#complete) this.#next();
+      const size = Math.min(chunk.length - at, this.#wanted - this.#length);
+      chunk.copy(this.#gathered, this.#length, at, at + size);
+      at += size;
+      this.#length += size;
+      if (this.#length === this.#wanted) this.#next();
     }
   }
 
@@ -70,23 +64,15 @@ export class Opener extends Through {
   }
 
   #next(): void {
-    switch (this.#phase) {
-      case 'head':
-        this.#beginRun(saltOf(this.#takeSmall()));
-        return;
-      case 'segment':
-        this.#phase = 'tag';
-        this.#left = tagSize;
-        return;
-      case 'tag':
-        this.#endSegment(this.#takeSmall());
-        return;
-    }
+    const gathered = this.#gathered.subarray(0, this.#length);
+    this.#length = 0;
+    if (this.#key === undefined) this.#beginRun(saltOf(gathered));
+    else this.#endSegment(this.#key, gathered);
   }
 
   #beginRun(salt: Buffer): void {
     const { first, partNumber } = this.#current();
-    this.#key = this.#keys(partNumber, salt);
+    this.#key = createSecretKey(this.#keys(partNumber, salt));
     this.#beginSegment(first);
   }
 
@@ -94,45 +80,26 @@ export class Opener extends Through {
     const { size } = this.#current();
     const last = segmentCount(size) - 1;
     this.#index = index;
-    this.#phase = 'segment';
-    this.#left = index === last ? size - last * segmentSize : segmentSize;
-    const nonce = segmentNonce(index, index === last);
-    this.#decipher = createDecipheriv(cipherName, this.#key, nonce, { authTagLength: tagSize });
-    // An empty segment is its tag alone.
-    if (this.#left === 0) this.#next();
+    this.#wanted = tagSize + (index === last ? size - last * segmentSize : segmentSize);
   }
 
-  #endSegment(tag: Buffer): void {
-    try {
-      this.#decipher?.setAuthTag(tag).final();
-    } catch (cause) {
-      throw damaged('a segment does not have the bytes that were written', cause);
-    }
-    this.#release();
-    if (this.#index < this.#current().last) {
+  #endSegment(key: KeyObject, sealed: Buffer): void {
+    const { last, size } = this.#current();
+    this.#release(open(key, sealed, this.#index, this.#index === segmentCount(size) - 1));
+    if (this.#index < last) {
       this.#beginSegment(this.#index + 1);
     } else if (this.#run < this.#runs.length - 1) {
       this.#run += 1;
-      this.#phase = 'head';
-      this.#left = headSize;
+      this.#key = undefined;
+      this.#wanted = headSize;
     } else this.#complete = true;
   }
 
-  #release(): void {
-    for (const data of this.#held) {
-      const wanted = data.subarray(this.#skip, this.#skip + this.#toPass);
-      this.#skip -= Math.min(this.#skip, data.length);
-      this.#toPass -= wanted.length;
-      if (wanted.length > 0) this.pass(wanted);
-    }
-    this.#held = [];
-  }
-
-  #takeSmall(): Buffer {
-    const [only, ...more] = this.#small;
-    const whole = only !== undefined && more.length === 0 ? only : Buffer.concat(this.#small);
-    this.#small = [];
-    return whole;
+  #release(plain: Buffer): void {
+    const wanted = plain.subarray(this.#skip, this.#skip + this.#toPass);
+    this.#skip -= Math.min(this.#skip, plain.length);
+    this.#toPass -= wanted.length;
+    if (wanted.length > 0) this.pass(wanted);
   }
 
   #current(): RunSlice {
@@ -140,6 +107,18 @@ export class Opener extends Through {
     if (run === undefined) throw new RangeError('a slice has at least one run');
     return run;
   }
+}
+
+function open(key: KeyObject, sealed: Buffer, index: number, last: boolean): Buffer {
+  const nonce = segmentNonce(index, last);
+  const decipher = createDecipheriv(cipherName, key, nonce, { authTagLength: tagSize });
+  const plain = decipher.update(sealed.subarray(0, -tagSize));
+  try {
+    decipher.setAuthTag(sealed.subarray(-tagSize)).final();
+  } catch (cause) {
+    throw damaged('a segment does not have the bytes that were written', cause);
+  }
+  return plain;
 }
 
 /** `Corrupt` when these are not the bytes that a run begins with. */

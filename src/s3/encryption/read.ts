@@ -93,6 +93,11 @@ function keysUnder(baseKey: Buffer, envelope: SealedEnvelope, name: ObjectName):
   return (partNumber, salt) => runKey(baseKey, salt, { ...name, envelopeSalt, partNumber });
 }
 
+/** A body that breaks before anybody reads it must not end the process: who reads it later learns of it. */
+function listen(body: Readable): void {
+  body.on('error', () => {});
+}
+
 export interface ReadCall {
   readonly gateway: Gateway;
   readonly storage: StorageAdapter;
@@ -105,6 +110,7 @@ export interface ReadCall {
  */
 export async function plainBody(call: ReadCall, found: GetObjectResult, grant: ReadGrant): Promise<Readable> {
   const { body, info } = found;
+  listen(body);
   try {
     if (grant.keys !== undefined) {
       return await begun(new Opener(body, sliceOf(runsOf(info)), grant.keys()));
@@ -136,7 +142,10 @@ export async function openState(
   const keys = grant.keys();
   const opening = storage.getObject({ ...at, range: slice.stored });
   // Its failure is told below, also if that of the head comes first.
-  opening.catch(() => undefined);
+  opening.then(
+    ({ body }) => listen(body),
+    () => undefined,
+  );
   try {
     const salt = headAt === undefined ? undefined : saltOf(await readBytes(storage, at, headAt, headSize));
     const { body } = await opening;

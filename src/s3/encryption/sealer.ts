@@ -1,4 +1,4 @@
-import { type CipherGCM, createCipheriv, randomBytes } from 'node:crypto';
+import { type CipherGCM, createCipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { AdapterError } from '../../../adapters/errors.ts';
 import type { Body } from '../../../adapters/types.ts';
@@ -29,7 +29,8 @@ export function seal(body: Body, baseKey: Buffer, identity: RunIdentity): Body {
 const heldChunks = 16;
 
 class Sealer extends Through {
-  readonly #key: Buffer;
+  /** As an object: given the bytes each time, the cipher takes ten times as long to set up. */
+  readonly #key: KeyObject;
   readonly #last: number;
   #toCome: number;
   #index = 0;
@@ -38,7 +39,7 @@ class Sealer extends Through {
 
   constructor(source: Readable, size: number, key: Buffer, salt: Buffer) {
     super(source, heldChunks);
-    this.#key = key;
+    this.#key = createSecretKey(key);
     this.#toCome = size;
     this.#last = segmentCount(size) - 1;
     this.#cipher = this.#begin();

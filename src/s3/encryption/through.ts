@@ -16,6 +16,8 @@ export abstract class Through extends Readable {
     super({ objectMode: true, highWaterMark: chunks });
     this.#source = source;
     source.on('error', this.#onError);
+    // Who reads learns of the failure however late it comes to listen; until then it must not end the process.
+    this.on('error', () => {});
   }
 
   /** Turns bytes into bytes for {@link pass}. What it throws is what the stream fails with. */

@@ -50,9 +50,13 @@ interface Plan {
   readonly attributes: ObjectAttributes;
   /** The state of the key that the publish replaces; `any` after other writers won too often. */
   readonly base: WriteCondition | 'any';
+  /** ETag of the object that the publish replaces. */
+  readonly baseEtag?: string;
 }
 
 const maxParts = 10_000;
+/** Between two looks at an upload that somebody else is completing. */
+const pollMs = 50;
 /** Other writers of the key may win this often before an unconditional Complete stops pinning the state it replaces. */
 const maxPinnedAttempts = 5;
 /** How long to wait for another attempt at the same upload, beyond its lease. */
@@ -63,6 +67,7 @@ export async function completeUpload(context: RequestContext, call: CompleteCall
   for (;;) {
     const outcome = await attempt(context, call);
     if (outcome !== 'again') return outcome;
+    await sleep(pollMs);
     if (Date.now() > deadline) throw new S3Error('SlowDown', { headers: retryAfter(5) });
   }
 }
@@ -71,7 +76,7 @@ async function attempt(context: RequestContext, call: CompleteCall): Promise<Com
   const { gateway } = context;
   const { uploadId } = call.upload;
   const judged = await judge(context, call);
-  if (judged === 'again') return 'again';
+  if (judged === 'again' || 'etag' in judged) return judged;
 
   const claim = await gateway.uploads.claimCompletion({
     uploadId,
@@ -86,7 +91,6 @@ async function attempt(context: RequestContext, call: CompleteCall): Promise<Com
     case 'changed':
       return 'again';
     case 'busy':
-      await sleep(Math.min(200, Math.max(20, claim.retryAfterMs)));
       return settled(context, call);
     case 'completed':
       if (claim.digest !== call.digest) throw noSuchUpload(uploadId);
@@ -112,7 +116,7 @@ interface Judged {
 }
 
 /** Everything that can be wrong with the request is said here, before anything changes. */
-async function judge(context: RequestContext, call: CompleteCall): Promise<Judged | 'again'> {
+async function judge(context: RequestContext, call: CompleteCall): Promise<Judged | Completion | 'again'> {
   const { bucket, gateway, headers, key } = context;
   const { condition, listed, upload } = call;
   const settings = settingsOf(upload);
@@ -122,11 +126,8 @@ async function judge(context: RequestContext, call: CompleteCall): Promise<Judge
     liveObject(storage, bucket, key),
     gateway.uploads.listParts(upload.uploadId, { after: 0, limit: maxParts }),
   ]);
-  if (stored === undefined) {
-    const view = await gateway.uploads.get(upload.uploadId);
-    if (view.status === 'none') throw noSuchUpload(upload.uploadId);
-    return 'again';
-  }
+  // Another attempt has finished it since.
+  if (stored === undefined) return settled(context, call);
   // An upload that may have been published by an attempt that was cut off is judged by what that attempt planned.
   const ours = live?.attributes.uploadId === upload.uploadId;
   const base = ours ? { version: live.version } : pinned(condition, live, settings.base, key);
@@ -144,7 +145,11 @@ async function judge(context: RequestContext, call: CompleteCall): Promise<Judge
 
   const used = new Set(parts);
   return {
-    plan: { attributes, base },
+    plan: {
+      attributes,
+      base,
+      ...(live !== undefined && !ours && { baseEtag: live.attributes.etag }),
+    },
     parts,
     unused: stored.parts.filter((part) => !used.has(part)),
   };
@@ -213,7 +218,9 @@ async function publishedBefore(
   if (live?.attributes.uploadId === call.upload.uploadId) return resultOf(live);
   const plan = claimed.previousPlan as unknown as Plan | undefined;
   if (plan === undefined || plan.base === 'any' || live === undefined) return undefined;
-  const untouched = 'version' in plan.base && plan.base.version === live.version;
+  // The bytes that were to be replaced may have a new version by now: a copy onto itself, or another tool's touch.
+  const untouched =
+    ('version' in plan.base && plan.base.version === live.version) || plan.baseEtag === live.attributes.etag;
   return untouched ? undefined : completionOf(plan.attributes);
 }
 
@@ -265,16 +272,17 @@ async function publish(
     }
     const live = await liveObject(storage, bucket, key);
     plan = {
-      ...plan,
-      base:
-        attempt >= maxPinnedAttempts
-          ? 'any'
-          : live === undefined
-            ? { absent: true }
-            : { version: live.version },
+      attributes: plan.attributes,
+      base: repinned(attempt, live),
+      ...(live !== undefined && { baseEtag: live.attributes.etag }),
     };
     await renewPlan(plan as unknown as Json);
   }
+}
+
+function repinned(attempt: number, live: ObjectInfo | undefined): Plan['base'] {
+  if (attempt >= maxPinnedAttempts) return 'any';
+  return live === undefined ? { absent: true } : { version: live.version };
 }
 
 /** After these the key may hold the object or not: the claim stays until its lease runs out, and whoever resumes looks. */

@@ -17,7 +17,7 @@ export const completeMultipartUpload: Operation = {
   body: 'document',
   slow: true,
   async handle(context) {
-    const document = await context.body.read(maxCompleteBytes);
+    const document = await context.body.read(maxCompleteBytes, 'object');
     const view = await viewUpload(context);
     const { uploadId } = view.upload;
     const condition = readWritePrecondition(context.headers);

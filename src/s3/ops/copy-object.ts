@@ -162,21 +162,26 @@ async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo
     openState({ gateway, storage: from, info, signal: context.signal }, grant),
   );
   const hashed = hashStream(body, size, algorithm);
-  return storage.putObject({
-    bucket,
-    key,
-    body: encryption.body({ stream: hashed.stream, size }, 0),
-    attributes: () => {
-      const digests = hashed.digests();
-      return {
-        ...settings,
-        etag: encryption.etag(digests.md5),
-        ...objectChecksumOf(digests),
-        ...encryption.attributes(size),
-      };
-    },
-    ...condition,
-  });
+  try {
+    return await storage.putObject({
+      bucket,
+      key,
+      body: encryption.body({ stream: hashed.stream, size }, 0),
+      attributes: () => {
+        const digests = hashed.digests();
+        return {
+          ...settings,
+          etag: encryption.etag(digests.md5),
+          ...objectChecksumOf(digests),
+          ...encryption.attributes(size),
+        };
+      },
+      ...condition,
+    });
+  } finally {
+    // A target that refuses before it reads would leave the source open.
+    hashed.stream.destroy();
+  }
 }
 
 /** ETag and checksum of the copy where they are the source's: it was written in one request, and no other checksum is asked for. */

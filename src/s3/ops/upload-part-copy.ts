@@ -52,7 +52,8 @@ export const uploadPartCopy: Operation = {
       body: { stream: hashed.stream, size },
       digests: () => hashed.digests(),
       encryption,
-    });
+      // A target that refuses before it reads would leave the source open.
+    }).finally(() => hashed.stream.destroy());
     const content = {
       LastModified: new Date(part.modifiedAt),
       ETag: quoteEtag(part.etag),
