@@ -17,6 +17,7 @@ import { listMultipartUploads } from './ops/list-multipart-uploads.ts';
 import { listObjects } from './ops/list-objects.ts';
 import { listObjectsV2 } from './ops/list-objects-v2.ts';
 import { listParts } from './ops/list-parts.ts';
+import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './ops/object-tagging.ts';
 import { putObject } from './ops/put-object.ts';
 import { uploadPart } from './ops/upload-part.ts';
 import { uploadPartCopy } from './ops/upload-part-copy.ts';
@@ -35,6 +36,9 @@ export const operations: readonly Operation[] = [
   headObject,
   deleteObject,
   copyObject,
+  getObjectTagging,
+  putObjectTagging,
+  deleteObjectTagging,
   createMultipartUpload,
   uploadPart,
   uploadPartCopy,

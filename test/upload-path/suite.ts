@@ -13,6 +13,7 @@ import { isolationTests } from './isolation.ts';
 import { listingTests } from './listings.ts';
 import { partTests } from './parts.ts';
 import { readTests } from './reads.ts';
+import { tagTests } from './tags.ts';
 
 export interface Subject {
   readonly client: S3Client;
@@ -64,5 +65,6 @@ export function uploadPathSuite(name: string, options: GatewayOptions, start?: (
     copyTests(subject);
     listingTests(subject);
     readTests(subject);
+    tagTests(subject);
   });
 }

@@ -1,0 +1,40 @@
+import { changeTags } from '../object-tags.ts';
+import type { Operation } from '../operation.ts';
+import { refuseVersionId } from '../parameters.ts';
+import { emptyReply, xmlReply } from '../reply.ts';
+import { maxTaggingBytes, parseTagging } from '../xml/tagging.ts';
+
+export const getObjectTagging: Operation = {
+  action: 'GetObjectTagging',
+  route: { method: 'GET', on: 'object', sub: 'tagging' },
+  body: 'none',
+  async handle(context) {
+    refuseVersionId(context);
+    const { bucket, gateway, key, signal } = context;
+    const { attributes } = await gateway.storage.for(bucket).headObject({ bucket, key, signal });
+    const tags = Object.entries(attributes.tags ?? {});
+    return xmlReply('Tagging', { TagSet: { Tag: tags.map(([Key, Value]) => ({ Key, Value })) } });
+  },
+};
+
+export const putObjectTagging: Operation = {
+  action: 'PutObjectTagging',
+  route: { method: 'PUT', on: 'object', sub: 'tagging' },
+  body: 'document',
+  async handle(context) {
+    refuseVersionId(context);
+    await changeTags(context, parseTagging(await context.body.read(maxTaggingBytes)));
+    return emptyReply(200);
+  },
+};
+
+export const deleteObjectTagging: Operation = {
+  action: 'DeleteObjectTagging',
+  route: { method: 'DELETE', on: 'object', sub: 'tagging' },
+  body: 'none',
+  async handle(context) {
+    refuseVersionId(context);
+    await changeTags(context, undefined);
+    return emptyReply(204);
+  },
+};
