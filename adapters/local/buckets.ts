@@ -1,10 +1,11 @@
 /** Buckets are directories below the root; what is private to one lies in one directory of ours and goes with it. */
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { AdapterError } from '../errors.ts';
 import type { BucketInfo } from '../types.ts';
 import type { Context } from './context.ts';
 import { codeOf } from './errors.ts';
-import { noSuchBucket, requireBucket } from './find.ts';
+import { bucketStats, noSuchBucket, requireBucket } from './find.ts';
 import { firstKey } from './listing/list.ts';
 import { isBucketName } from './names.ts';
 
@@ -14,8 +15,8 @@ export async function listBuckets(context: Context): Promise<readonly BucketInfo
   const names = entries.filter((entry) => entry.isDirectory() && isBucketName(entry.name));
   const infos = await Promise.all(
     names.map(async ({ name }) => {
-      const stats = await files.look.lstat(layout.bucket(name));
-      return stats?.isDirectory() ? [{ name, createdAt: stats.birthtime }] : [];
+      const stats = await bucketStats(context, name);
+      return stats === undefined ? [] : [toInfo(name, stats)];
     }),
   );
   // Names are ASCII: the order of UTF-16 units is the order of bytes.
@@ -23,8 +24,14 @@ export async function listBuckets(context: Context): Promise<readonly BucketInfo
 }
 
 export async function headBucket(context: Context, bucket: string): Promise<BucketInfo> {
-  const { createdNs } = await requireBucket(context, bucket);
-  return { name: bucket, createdAt: new Date(Number(createdNs / 1_000_000n)) };
+  const stats = await bucketStats(context, bucket);
+  if (stats === undefined) throw noSuchBucket(bucket);
+  return toInfo(bucket, stats);
+}
+
+/** Where the file system does not keep when a directory was made, when it was changed last. */
+function toInfo(name: string, { birthtimeNs, birthtime, ctime }: BigIntStats): BucketInfo {
+  return { name, createdAt: birthtimeNs > 0n ? birthtime : ctime };
 }
 
 export async function createBucket(context: Context, bucket: string): Promise<void> {

@@ -1,4 +1,6 @@
 /** Finds the file that holds an object. Symbolic links are never followed below the root. */
+
+import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { AdapterError } from '../errors.ts';
 import type { ObjectInfo } from '../types.ts';
@@ -18,11 +20,15 @@ export interface BucketIdentity {
   readonly createdNs: bigint;
 }
 
-/** `undefined` when the bucket is missing. A link to a directory is no bucket. */
+/** Of a bucket's directory; `undefined` when it is missing. A link to a directory is no bucket. */
+export async function bucketStats(context: Context, bucket: string): Promise<BigIntStats | undefined> {
+  const stats = await context.files.look.lstat(context.layout.bucket(bucket));
+  return stats?.isDirectory() ? stats : undefined;
+}
+
 export async function bucketIdentity(context: Context, bucket: string): Promise<BucketIdentity | undefined> {
-  const { layout, files } = context;
-  const stats = await files.look.lstat(layout.bucket(bucket));
-  return stats?.isDirectory() ? { inode: stats.ino, createdNs: stats.birthtimeNs } : undefined;
+  const stats = await bucketStats(context, bucket);
+  return stats && { inode: stats.ino, createdNs: stats.birthtimeNs };
 }
 
 export function isSameBucket(now: BucketIdentity | undefined, before: BucketIdentity): boolean {

@@ -3,7 +3,7 @@
  * handing one to the thread pool costs ten times as much as making it. So they are made directly, until they are seen to
  * wait for a disk: for a second after that they go through the thread pool, where waiting holds nobody up.
  */
-import nodeFs, { type BigIntStats, constants } from 'node:fs';
+import nodeFs, { type BigIntStats, constants, type Dir, type Dirent } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { isMissing, orMissing } from './errors.ts';
 import type { FileLayer } from './files.ts';
@@ -13,6 +13,7 @@ export interface SyncLooks {
   realpath(path: string): string;
   readlink(path: string): string;
   stat(descriptor: number): BigIntStats;
+  opendir(path: string, bufferSize: number): Dir;
   open(path: string, flags: number): number;
   /** Reads from the start; gives fewer bytes than the buffer holds only at the end of the file. */
   read(descriptor: number, buffer: Buffer): number;
@@ -24,6 +25,7 @@ export const nodeLooks: SyncLooks = {
   realpath: (path) => nodeFs.realpathSync.native(path),
   readlink: (path) => nodeFs.readlinkSync(path),
   stat: (descriptor) => nodeFs.fstatSync(descriptor, { bigint: true }),
+  opendir: (path, bufferSize) => nodeFs.opendirSync(path, { bufferSize }),
   open: (path, flags) => nodeFs.openSync(path, flags),
   read: (descriptor, buffer) => nodeFs.readSync(descriptor, buffer, 0, buffer.length, 0),
   close: (descriptor) => nodeFs.closeSync(descriptor),
@@ -96,6 +98,16 @@ export class Looks {
     );
   }
 
+  /** The first entries of a directory, in no order, at most `count`; `undefined` where none is. */
+  async entries(path: string, count: number): Promise<readonly Dirent[] | undefined> {
+    return orMissing(
+      this.#look(
+        (sync) => readSome(sync.opendir(path, count), count),
+        async () => readSomePooled(await this.#layer.opendir(path, { bufferSize: count }), count),
+      ),
+    );
+  }
+
   /** All of a small file of ours; `undefined` where none is. */
   async read(path: string): Promise<{ readonly inode: bigint; readonly text: string } | undefined> {
     return orMissing(
@@ -137,6 +149,30 @@ export class Looks {
       }
     }
   }
+}
+
+function readSome(directory: Dir, count: number): Dirent[] {
+  const entries: Dirent[] = [];
+  try {
+    while (entries.length < count) {
+      const entry = directory.readSync();
+      if (entry === null) break;
+      entries.push(entry);
+    }
+    return entries;
+  } finally {
+    directory.closeSync();
+  }
+}
+
+async function readSomePooled(directory: Dir, count: number): Promise<Dirent[]> {
+  const entries: Dirent[] = [];
+  // Leaving the loop closes the directory.
+  for await (const entry of directory) {
+    entries.push(entry);
+    if (entries.length === count) break;
+  }
+  return entries;
 }
 
 /** One byte more than fits tells that a file is longer. */

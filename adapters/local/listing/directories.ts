@@ -14,6 +14,11 @@ const cacheLimit = 500_000;
  */
 const restNs = 100_000_000n;
 
+/** Looked at before a directory is read whole, to learn whether it holds a file. */
+const firstEntries = 32;
+/** A directory of fewer is read at once. */
+const fewEntries = 256;
+
 interface Reading {
   readonly names: readonly string[];
   readonly inode: bigint;
@@ -46,33 +51,27 @@ export class Directories {
     return names;
   }
 
-  /** Whether a file lies anywhere below, found without reading large directories whole. */
+  /** Whether a file lies anywhere below, mostly found without reading a directory whole. */
   async holdsFile(path: string): Promise<boolean> {
-    const below: string[] = [];
-    const directory = await orMissing(this.#files.layer.opendir(path));
-    if (directory === undefined) return false;
-    for await (const entry of directory) {
-      if (entry.name.includes('\ufffd') && !(await this.#isUtf8(path, entry.name))) continue;
-      if (entry.isFile()) return true;
-      if (entry.isDirectory()) below.push(entry.name);
-    }
-    for (const name of below) if (await this.holdsFile(`${path}/${name}`)) return true;
+    const first = await this.#files.look.entries(path, firstEntries);
+    if (first === undefined) return false;
+    const certain = first.filter(({ name }) => !name.includes('\ufffd'));
+    if (certain.some((entry) => entry.isFile())) return true;
+    const all = first.length < firstEntries && certain.length === first.length;
+    const names = all ? first.flatMap(sortName) : ((await this.#readNames(path)) ?? []);
+    if (names.some((name) => !name.endsWith('/'))) return true;
+    for (const name of names) if (await this.holdsFile(`${path}/${name.slice(0, -1)}`)) return true;
     return false;
   }
 
   async #readNames(path: string): Promise<string[] | undefined> {
-    const entries = await orMissing(this.#files.layer.readdir(path, { withFileTypes: true }));
+    const some = await this.#files.look.entries(path, fewEntries);
+    const few = some === undefined || some.length < fewEntries;
+    const entries = few ? some : await orMissing(this.#files.layer.readdir(path, { withFileTypes: true }));
     if (entries === undefined) return undefined;
-    const names: string[] = [];
-    let surrogates = false;
-    let doubtful = false;
-    for (const entry of entries) {
-      const name = sortName(entry);
-      if (name === undefined) continue;
-      names.push(name);
-      surrogates ||= /[\ud800-\udfff]/.test(name);
-      doubtful ||= name.includes('\ufffd');
-    }
+    const names = entries.flatMap(sortName);
+    const surrogates = names.some((name) => /[\ud800-\udfff]/.test(name));
+    const doubtful = names.some((name) => name.includes('\ufffd'));
     const valid = doubtful ? await this.#onlyUtf8(path, names) : names;
     // Without surrogates the order of UTF-16 units, which the engine sorts by natively, is that of UTF-8 bytes.
     return surrogates ? valid.sort(compareKeys) : valid.sort();
@@ -84,13 +83,10 @@ export class Directories {
     const valid = new Set(raw.filter((name) => Buffer.from(name.toString()).equals(name)).map(String));
     return names.filter((name) => valid.has(name.endsWith('/') ? name.slice(0, -1) : name));
   }
-
-  async #isUtf8(path: string, name: string): Promise<boolean> {
-    return (await this.#onlyUtf8(path, [name])).length > 0;
-  }
 }
 
-function sortName(entry: Dirent): string | undefined {
-  if (entry.isFile()) return entry.name;
-  return entry.isDirectory() ? `${entry.name}/` : undefined;
+/** Nothing for what is neither a file nor a directory. */
+function sortName(entry: Dirent): readonly string[] {
+  if (entry.isFile()) return [entry.name];
+  return entry.isDirectory() ? [`${entry.name}/`] : [];
 }

@@ -1,4 +1,5 @@
 /** Lists a bucket: its ordinary files and its private tree, merged in UTF-8 byte order. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { isAdapterError } from '../../errors.ts';
 import type { ListEntry, ListObjectsCall, ListObjectsResult, ObjectInfo } from '../../types.ts';
 import { derivedAttributes } from '../attributes.ts';
@@ -9,6 +10,9 @@ import { describe, type Found, requireBucket } from '../find.ts';
 import { type FileState, lastModifiedOf, stateOf, versionOf } from '../state.ts';
 import { type Candidate, openCandidates } from './candidates.ts';
 
+/** Looked up between two turns of the event loop: a few milliseconds' worth. */
+const batchSize = 128;
+
 export async function listObjects(context: Context, call: ListObjectsCall): Promise<ListObjectsResult> {
   await requireBucket(context, call.bucket);
   const candidates = await openCandidates(context, call);
@@ -17,10 +21,12 @@ export async function listObjects(context: Context, call: ListObjectsCall): Prom
   const wanted = call.limit + 1;
   while (entries.length < wanted) {
     if (call.signal?.aborted) throw new FromCaller(call.signal.reason);
-    const batch = await candidates.take(wanted - entries.length);
+    const batch = await candidates.take(Math.min(wanted - entries.length, batchSize));
     if (batch.length === 0) break;
     const resolved = await mapBounded(batch, (candidate) => resolve(context, call.bucket, candidate));
     for (const entry of resolved) if (entry !== undefined) entries.push(entry);
+    // Looks that are answered at once leave the event loop no turn.
+    await turn();
   }
   const truncated = entries.length > call.limit;
   if (truncated) entries.length = call.limit;
