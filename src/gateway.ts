@@ -6,6 +6,7 @@ import { createBackground } from './background.ts';
 import { loadMasterKeys } from './config/load-master-keys.ts';
 import type { Config, Credential } from './config.ts';
 import type { Logger } from './log.ts';
+import { createBucketDocuments } from './s3/bucket/documents.ts';
 import { MasterKeys } from './s3/encryption/master-keys.ts';
 import type { EncryptionSettings } from './s3/encryption/settings.ts';
 import type { Gateway, GatewaySettings, Owner } from './s3/operation.ts';
@@ -53,6 +54,7 @@ export async function createGateway(
     settings,
     encryption,
     storage,
+    documents: createBucketDocuments(storage),
     uploads,
     log,
     background: background.run,

@@ -4,6 +4,7 @@ import type { Headers } from '../http/headers.ts';
 import type { Target } from '../http/target.ts';
 import type { Storage } from '../storage.ts';
 import type { UploadStore } from '../uploads/types.ts';
+import type { BucketDocuments } from './bucket/documents.ts';
 import type { ChecksumAlgorithm } from './checksums/algorithms.ts';
 import type { EncryptionSettings } from './encryption/settings.ts';
 import type { Route } from './match.ts';
@@ -40,6 +41,8 @@ export interface Gateway {
   readonly settings: GatewaySettings;
   readonly encryption: EncryptionSettings;
   readonly storage: Storage;
+  /** Configuration of buckets: CORS, policy, tags … */
+  readonly documents: BucketDocuments;
   readonly uploads: UploadStore;
   readonly log: Logger;
   /** Runs work that the answer need not wait for; a graceful stop waits for it. A failure is logged, never thrown. */
@@ -78,6 +81,12 @@ export interface Reply {
 export interface Operation {
   /** As AWS spells it. */
   readonly action: string;
+  /**
+   * What the caller must be allowed on the bucket or object, as IAM spells it (Service Authorization Reference, "Actions
+   * defined by Amazon S3"). Asked before `handle`; what else a request touches (a copy's source, each key of
+   * DeleteObjects) its handler asks for.
+   */
+  readonly permission: string;
   readonly route: Route;
   /** Whether the request may carry a body: an object's bytes, a document, or none. */
   readonly body: 'object' | 'document' | 'none';

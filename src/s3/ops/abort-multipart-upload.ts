@@ -5,6 +5,7 @@ import { emptyReply } from '../reply.ts';
 
 export const abortMultipartUpload: Operation = {
   action: 'AbortMultipartUpload',
+  permission: 's3:AbortMultipartUpload',
   route: { method: 'DELETE', on: 'object', sub: 'uploadId' },
   body: 'none',
   async handle(context) {

@@ -13,6 +13,7 @@ import { maxCompleteBytes, parseCompleteMultipartUpload } from '../xml/complete-
 
 export const completeMultipartUpload: Operation = {
   action: 'CompleteMultipartUpload',
+  permission: 's3:PutObject',
   route: { method: 'POST', on: 'object', sub: 'uploadId' },
   body: 'document',
   slow: true,

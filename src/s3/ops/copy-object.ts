@@ -25,6 +25,7 @@ import { writeConditionally } from '../write-condition.ts';
 
 export const copyObject: Operation = {
   action: 'CopyObject',
+  permission: 's3:PutObject',
   route: { method: 'PUT', on: 'object', copy: true },
   body: 'none',
   slow: true,

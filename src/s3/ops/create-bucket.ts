@@ -11,6 +11,7 @@ const maxDocumentBytes = 64 * 1024;
 
 export const createBucket: Operation = {
   action: 'CreateBucket',
+  permission: 's3:CreateBucket',
   route: { method: 'PUT', on: 'bucket' },
   body: 'document',
   async handle(context) {
@@ -25,6 +26,7 @@ export const createBucket: Operation = {
     const headers = { location: `/${bucket}`, 'x-amz-bucket-arn': `arn:aws:s3:::${bucket}` };
     try {
       await gateway.storage.for(bucket).createBucket({ bucket });
+      gateway.documents.forget(bucket);
     } catch (error) {
       // us-east-1 answers the owner's second CreateBucket with 200, every other region with 409 ("CreateBucket", errors).
       if (isAdapterError(error, 'BucketExists') && settings.region === 'us-east-1')

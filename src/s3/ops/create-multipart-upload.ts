@@ -10,6 +10,7 @@ import { liveObject } from '../write-condition.ts';
 
 export const createMultipartUpload: Operation = {
   action: 'CreateMultipartUpload',
+  permission: 's3:PutObject',
   route: { method: 'POST', on: 'object', sub: 'uploads' },
   body: 'none',
   async handle(context) {

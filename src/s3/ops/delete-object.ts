@@ -5,6 +5,7 @@ import { emptyReply } from '../reply.ts';
 
 export const deleteObject: Operation = {
   action: 'DeleteObject',
+  permission: 's3:DeleteObject',
   route: { method: 'DELETE', on: 'object' },
   body: 'none',
   async handle(context) {

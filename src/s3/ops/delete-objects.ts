@@ -13,6 +13,7 @@ const concurrency = 16;
 
 export const deleteObjects: Operation = {
   action: 'DeleteObjects',
+  permission: 's3:DeleteObject',
   route: { method: 'POST', on: 'bucket', sub: 'delete' },
   body: 'document',
   async handle(context) {

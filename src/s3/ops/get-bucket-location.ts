@@ -4,6 +4,7 @@ import { xmlReply } from '../reply.ts';
 /** us-east-1 is told by an empty element ("GetBucketLocation", LocationConstraint). */
 export const getBucketLocation: Operation = {
   action: 'GetBucketLocation',
+  permission: 's3:GetBucketLocation',
   route: { method: 'GET', on: 'bucket', sub: 'location' },
   body: 'none',
   async handle(context) {

@@ -21,6 +21,7 @@ const maxAttempts = 5;
 
 export const getObject: Operation = {
   action: 'GetObject',
+  permission: 's3:GetObject',
   route: { method: 'GET', on: 'object' },
   body: 'none',
   async handle(context) {

@@ -3,6 +3,7 @@ import { emptyReply } from '../reply.ts';
 
 export const headBucket: Operation = {
   action: 'HeadBucket',
+  permission: 's3:ListBucket',
   route: { method: 'HEAD', on: 'bucket' },
   body: 'none',
   async handle(context) {

@@ -16,6 +16,7 @@ import { emptyReply } from '../reply.ts';
 
 export const headObject: Operation = {
   action: 'HeadObject',
+  permission: 's3:GetObject',
   route: { method: 'HEAD', on: 'object' },
   body: 'none',
   async handle(context) {

@@ -9,6 +9,7 @@ const maxBuckets = 10_000;
 /** ListBuckets, with the paging of 2024 (`max-buckets`, `continuation-token`, `prefix`, `bucket-region`). */
 export const listBuckets: Operation = {
   action: 'ListBuckets',
+  permission: 's3:ListAllMyBuckets',
   route: { method: 'GET', on: 'service' },
   body: 'none',
   async handle(context) {

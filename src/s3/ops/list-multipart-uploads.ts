@@ -10,6 +10,7 @@ import type { XmlNode } from '../xml.ts';
 
 export const listMultipartUploads: Operation = {
   action: 'ListMultipartUploads',
+  permission: 's3:ListBucketMultipartUploads',
   route: { method: 'GET', on: 'bucket', sub: 'uploads' },
   body: 'none',
   async handle(context) {

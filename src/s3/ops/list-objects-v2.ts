@@ -5,6 +5,7 @@ import { xmlReply } from '../reply.ts';
 
 export const listObjectsV2: Operation = {
   action: 'ListObjectsV2',
+  permission: 's3:ListBucket',
   route: { method: 'GET', on: 'bucket', sub: 'list-type' },
   body: 'none',
   async handle(context) {

@@ -5,6 +5,7 @@ import { xmlReply } from '../reply.ts';
 /** ListObjects (version 1): `NextMarker` is given with a delimiter only; clients else go on after the last key. */
 export const listObjects: Operation = {
   action: 'ListObjects',
+  permission: 's3:ListBucket',
   route: { method: 'GET', on: 'bucket' },
   body: 'none',
   async handle(context) {

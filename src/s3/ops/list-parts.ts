@@ -8,6 +8,7 @@ import type { XmlNode } from '../xml.ts';
 
 export const listParts: Operation = {
   action: 'ListParts',
+  permission: 's3:ListMultipartUploadParts',
   route: { method: 'GET', on: 'object', sub: 'uploadId' },
   body: 'none',
   async handle(context) {

@@ -6,6 +6,7 @@ import { maxTaggingBytes, parseTagging } from '../xml/tagging.ts';
 
 export const getObjectTagging: Operation = {
   action: 'GetObjectTagging',
+  permission: 's3:GetObjectTagging',
   route: { method: 'GET', on: 'object', sub: 'tagging' },
   body: 'none',
   async handle(context) {
@@ -19,6 +20,7 @@ export const getObjectTagging: Operation = {
 
 export const putObjectTagging: Operation = {
   action: 'PutObjectTagging',
+  permission: 's3:PutObjectTagging',
   route: { method: 'PUT', on: 'object', sub: 'tagging' },
   body: 'document',
   async handle(context) {
@@ -30,6 +32,7 @@ export const putObjectTagging: Operation = {
 
 export const deleteObjectTagging: Operation = {
   action: 'DeleteObjectTagging',
+  permission: 's3:DeleteObjectTagging',
   route: { method: 'DELETE', on: 'object', sub: 'tagging' },
   body: 'none',
   async handle(context) {

@@ -9,6 +9,7 @@ import { writeConditionally } from '../write-condition.ts';
 
 export const putObject: Operation = {
   action: 'PutObject',
+  permission: 's3:PutObject',
   route: { method: 'PUT', on: 'object' },
   body: 'object',
   async handle(context) {

@@ -19,6 +19,7 @@ import { refuseBody } from '../request-body.ts';
  */
 export const uploadPartCopy: Operation = {
   action: 'UploadPartCopy',
+  permission: 's3:PutObject',
   route: { method: 'PUT', on: 'object', sub: 'uploadId', copy: true },
   body: 'none',
   slow: true,

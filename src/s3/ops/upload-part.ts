@@ -10,6 +10,7 @@ import { emptyReply } from '../reply.ts';
 
 export const uploadPart: Operation = {
   action: 'UploadPart',
+  permission: 's3:PutObject',
   route: { method: 'PUT', on: 'object', sub: 'uploadId' },
   body: 'object',
   async handle(context) {
