@@ -21,7 +21,7 @@ export interface BuiltBackends {
 
 export async function buildBackends(config: Config): Promise<BuiltBackends> {
   const [first, ...others] = config.backends;
-  const build = (backend: BackendConfig): Promise<StorageBackend> => buildBackend(backend, config.durability);
+  const build = (backend: BackendConfig): Promise<StorageBackend> => buildBackend(backend, config);
   return {
     backends: [await build(first), ...(await Promise.all(others.map(build)))],
     routes: config.buckets,
@@ -29,12 +29,9 @@ export async function buildBackends(config: Config): Promise<BuiltBackends> {
 }
 
 /** @throws ConfigError when its settings cannot be used, whatever the service says */
-async function buildBackend(
-  backend: BackendConfig,
-  durability: Config['durability'],
-): Promise<StorageBackend> {
+async function buildBackend(backend: BackendConfig, config: Config): Promise<StorageBackend> {
   try {
-    const adapter = await buildAdapter(backend, durability);
+    const adapter = await buildAdapter(backend, config);
     const names = namesOf(backend);
     return { name: backend.name, adapter, ...(names && { names }) };
   } catch (error) {
@@ -48,7 +45,7 @@ async function buildBackend(
 
 async function buildAdapter(
   backend: BackendConfig,
-  durability: Config['durability'],
+  { durability, timeouts }: Config,
 ): Promise<StorageAdapter> {
   switch (backend.kind) {
     case 'local': {
@@ -58,7 +55,10 @@ async function buildAdapter(
     case 'azure': {
       const { createAzureAdapter } = await import('../adapters/azure/index.ts');
       const { connectionString, account, accountKey, sasToken, endpoint, staging } = backend;
-      return await createAzureAdapter({ connectionString, account, accountKey, sasToken, endpoint, staging });
+      return await createAzureAdapter({
+        ...{ connectionString, account, accountKey, sasToken, endpoint, staging },
+        patienceMs: timeouts.backendMs,
+      });
     }
     case 'gcs': {
       const { createGcsAdapter } = await import('../adapters/gcs/index.ts');
@@ -68,6 +68,7 @@ async function buildAdapter(
         ...(keyFile !== undefined && { keyFilename: keyFile }),
         ...(endpoint !== undefined && { apiEndpoint: endpoint }),
         ...(location !== undefined && { location }),
+        timeoutMs: timeouts.backendMs / 2,
       });
     }
   }

@@ -78,6 +78,8 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
       headersMs: values['timeouts.headers'],
       idleMs: values['timeouts.idle'],
       keepAliveMs: values['timeouts.keepAlive'],
+      backendMs: values['timeouts.backend'],
+      redisMs: values['timeouts.redis'],
       drainMs: values['timeouts.drain'],
     },
     log: { level: values['log.level'], format: values['log.format'] ?? (terminal ? 'pretty' : 'json') },

@@ -112,7 +112,7 @@ async function openStore(config: Config, log: Logger): Promise<UploadStore> {
   const { retentionMs } = config.uploads;
   if (config.redis !== undefined) {
     const { createRedisStore } = await import('./uploads/redis/index.ts');
-    return createRedisStore({ ...config.redis, retentionMs, log });
+    return createRedisStore({ ...config.redis, retentionMs, timeoutMs: config.timeouts.redisMs, log });
   }
   const { createEmbeddedStore } = await import('./uploads/embedded/index.ts');
   return createEmbeddedStore({ dir: config.stateDir, durability: config.durability, retentionMs });

@@ -38,6 +38,8 @@ export interface Limits {
 
 /** Making a client costs some 50 µs. */
 const maxCachedClients = 1000;
+/** A second try reaches past one dead connection; a service that is silent again stays so. */
+const silentTries = 2;
 
 export interface Sending {
   /** 1 for what must not be sent twice. */
@@ -153,7 +155,8 @@ async function send<T>(
       // Full jitter over a doubling pause; at least what the service asked for.
       const jittered = Math.random() * Math.min(limits.maxPauseMs, 100 * 2 ** attempt);
       const pause = Math.max(jittered, pauseMs);
-      if (!transient || attempt >= tries || pause > limits.maxPauseMs) throw error;
+      if (!transient || attempt >= (late ? Math.min(tries, silentTries) : tries) || pause > limits.maxPauseMs)
+        throw error;
       await pauseFor(pause, signal);
     } finally {
       clearTimeout(timer);

@@ -26,10 +26,16 @@ export class NetworkFailure extends Error {
   override readonly name = 'NetworkFailure';
   /** The request cannot have reached the service. */
   readonly unsent: boolean;
+  /** It is we who gave up waiting. */
+  readonly silent: boolean;
 
-  constructor(message: string, options: { readonly cause?: unknown; readonly unsent?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: { readonly cause?: unknown; readonly unsent?: boolean; readonly silent?: boolean } = {},
+  ) {
     super(message, { cause: options.cause });
     this.unsent = options.unsent ?? false;
+    this.silent = options.silent ?? false;
   }
 }
 

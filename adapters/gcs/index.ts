@@ -41,7 +41,7 @@ export interface GcsOptions {
   readonly bucketPrefix?: string;
   /** Where new buckets are made: `EU`, `us-east1` … Default: the service's own. */
   readonly location?: string;
-  /** Longest silence of the service that is waited for. Default 60,000 ms. */
+  /** Longest silence of the service that is waited for, twice at most. Default 20,000 ms. */
   readonly timeoutMs?: number;
   /** Default: 5 tries, with pauses from 200 ms up to 5 s. */
   readonly retry?: RetryPolicy;
@@ -62,7 +62,7 @@ export function createGcsAdapter(options: GcsOptions = {}): StorageAdapter {
   const anonymous = client.customEndpoint && client.useAuthWithCustomEndpoint !== true;
   const transport = createTransport({
     endpoint,
-    timeoutMs: options.timeoutMs ?? 60_000,
+    timeoutMs: options.timeoutMs ?? 20_000,
     retry: options.retry ?? { attempts: 5, firstDelayMs: 200, maxDelayMs: 5_000 },
     async authorize() {
       if (anonymous) return {};

@@ -82,6 +82,9 @@ const maxHeaderSize = 64 * 1024;
 /** Bytes of one body on their way into the socket: enough to hash and to send at once. */
 const MAX_UNSENT = 256 * 1024;
 
+/** A second try reaches past one dead connection; a service that is silent again stays so. */
+const silentTries = 2;
+
 const unsentCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 const networkCodes = new Set([...unsentCodes, 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT']);
 
@@ -122,7 +125,8 @@ export function createTransport(options: TransportOptions): Transport {
         silence.off();
         signal?.removeEventListener('abort', abort);
       };
-      silence.onTimeout = () => request.destroy(new Error(`no answer for ${timeoutMs / 1000} s`));
+      silence.onTimeout = () =>
+        request.destroy(new NetworkFailure(`no answer for ${timeoutMs / 1000} s`, { silent: true }));
       request.once('response', (incoming) => {
         settle();
         resolve(incoming);
@@ -142,7 +146,9 @@ export function createTransport(options: TransportOptions): Transport {
   async function collect(incoming: IncomingMessage, signal: AbortSignal | undefined): Promise<Buffer> {
     const abort = (): void => void incoming.destroy();
     signal?.addEventListener('abort', abort, { once: true });
-    const timer = setTimeout(() => incoming.destroy(new Error('the answer stopped half-way')), timeoutMs);
+    const stop = (): void =>
+      void incoming.destroy(new NetworkFailure('the answer stopped half-way', { silent: true }));
+    const timer = setTimeout(stop, timeoutMs);
     try {
       const chunks: Buffer[] = [];
       let size = 0;
@@ -253,7 +259,9 @@ export function createTransport(options: TransportOptions): Transport {
 
     async pause(error, attempt, signal) {
       const { attempts, firstDelayMs, maxDelayMs } = options.retry;
-      if (attempt >= attempts || !isTransient(error)) throw error;
+      const silent = error instanceof NetworkFailure && error.silent;
+      if (attempt >= (silent ? Math.min(attempts, silentTries) : attempts) || !isTransient(error))
+        throw error;
       const backoff = Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1));
       const jittered = backoff * (0.5 + Math.random() / 2);
       const asked = error instanceof ServiceFailure ? (error.retryAfter ?? 0) * 1000 : 0;

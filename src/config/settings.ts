@@ -252,6 +252,16 @@ export const settings = {
     'A peer that neither sends the body it owes nor takes the answer it asked for is cut off. A slow one is not.',
   ),
   'timeouts.keepAlive': setting(duration('100ms', '1d'), '75s', 'A connection without a request is closed.'),
+  'timeouts.backend': setting(
+    duration('1s', '1h'),
+    '40s',
+    'A backend (Azure, Google Cloud Storage) that stays silent for this long makes a request end in 503. Copies inside it get eight times as long.',
+  ),
+  'timeouts.redis': setting(
+    duration('100ms', '1m'),
+    '3s',
+    'Redis that does not answer for this long makes a request end in 503.',
+  ),
   'timeouts.drain': setting(
     duration('0s', '1h'),
     '30s',

@@ -103,6 +103,8 @@ export interface Config {
     readonly headersMs: number;
     readonly idleMs: number;
     readonly keepAliveMs: number;
+    readonly backendMs: number;
+    readonly redisMs: number;
     readonly drainMs: number;
   };
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
