@@ -18,6 +18,7 @@ export { type Background, createBackground } from './background.ts';
 export { type Config, ConfigError, type Credential, type LoadOptions, loadConfig } from './config.ts';
 export { createGateway, type RunningGateway } from './gateway.ts';
 export { createLogger, type Logger, type LogOptions } from './log.ts';
+export { type BucketDocuments, createBucketDocuments } from './s3/bucket/documents.ts';
 export { type MasterKey, MasterKeys } from './s3/encryption/master-keys.ts';
 export type { EncryptionSettings } from './s3/encryption/settings.ts';
 export type { Gateway, GatewaySettings, Owner } from './s3/operation.ts';

@@ -2,7 +2,17 @@
 /** Where the process begins; the only file with side effects at import. */
 import cluster from 'node:cluster';
 
+/** As `engines` of package.json says; older ones lack `node:sqlite` and fail with words that help nobody. */
+const oldestNode = 24;
+
 const run = async (): Promise<number> => {
+  if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+    console.error(
+      `partway: needs Node.js ${oldestNode} or newer, and this is ${process.versions.node} (${process.execPath}). ` +
+        'Install a newer one (https://nodejs.org) and try again.',
+    );
+    return 1;
+  }
   if (cluster.isWorker) {
     const { runWorker } = await import('./cli/cluster.ts');
     return await runWorker();

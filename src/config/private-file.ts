@@ -4,7 +4,6 @@ import {
   closeSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   rmSync,
@@ -12,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeTree } from '../make-tree.ts';
 import { ConfigError } from './problems.ts';
 
 export interface KeptFile<T> {
@@ -24,7 +24,7 @@ export interface KeptFile<T> {
 export function keepPrivateFile<T>(file: string, make: () => string, read: () => T | undefined): KeptFile<T> {
   const kept = read();
   if (kept !== undefined) return { value: kept, isNew: false };
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeTree(dirname(file));
   const isNew = publish(file, make());
   const value = read();
   if (value === undefined) throw new Error(`${file} vanished`);

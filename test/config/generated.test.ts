@@ -69,3 +69,7 @@ test('a state directory that cannot be made is a problem with its key', () => {
   expect(() => generatedCredential(join(directory, 'file', 'state'))).toThrow(/PARTWAY_STATE_DIR/);
   expect(existsSync(join(directory, 'file', 'state'))).toBe(false);
 });
+
+test('a state directory where the kernel makes none is an error, not a wait without end', () => {
+  expect(() => generatedCredential('/proc/partway/state')).toThrow(/PARTWAY_STATE_DIR/);
+});

@@ -40,6 +40,14 @@ describe('the packed package', { timeout: 120_000 }, () => {
     expect(installed.files.filter((path) => /(?<!\.d)\.ts$|\.test\./.test(path))).toEqual([]);
   });
 
+  it('tells the user of an older Node.js what to do', async () => {
+    const pretend = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.19.2'})";
+    const main = join(installed.project, 'node_modules/partway/dist/src/main.js');
+    await expect(
+      run(process.execPath, ['--import', pretend, main, '--version'], installed.project),
+    ).rejects.toThrow('needs Node.js 24 or newer, and this is 20.19.2');
+  });
+
   it('has a command that says its version', async () => {
     const { version } = JSON.parse(await readFile(join(repository, 'package.json'), 'utf8'));
     expect(await run(command(), ['--version'], installed.project)).toBe(`${version}\n`);

@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeTree } from '../../make-tree.ts';
 import { isBusy } from './errors.ts';
 
 export interface DatabaseOptions {
@@ -49,7 +50,7 @@ const migrations: readonly string[] = [
 /** Opens the file, creating and migrating it as needed. Several processes may do so at once. */
 export function openDatabase({ busyTimeoutMs, durability, path }: DatabaseOptions): DatabaseSync {
   const dir = dirname(path);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeTree(dir);
   // SQLite gives its side files the mode of the main one. It holds clients' metadata: for the owner only.
   closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs });

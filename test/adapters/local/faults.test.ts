@@ -295,6 +295,12 @@ describe('the root', () => {
     }
   });
 
+  it('is asked for in vain where the kernel makes no directories', async () => {
+    const nowhere = createLocalAdapter({ root: '/proc/partway/data', durability: 'os' });
+    await expectKind(nowhere.check(), 'Unavailable');
+    await nowhere.close();
+  });
+
   it('is not ready when it cannot be written to', async () => {
     await expectKind(failing('access', 'EACCES').check(), 'Forbidden');
     await adapter.check();
