@@ -12,7 +12,11 @@ export const pageLimit = 1000;
  * InvalidArgument when it is no integer or out of 0…2,147,483,647.
  */
 export function integerParameter(context: RequestContext, name: string, fallback: number): number {
-  const text = context.target.query.get(name);
+  return integerOf(name, context.target.query.get(name), fallback);
+}
+
+/** The same of a header's value. */
+export function integerOf(name: string, text: string | undefined, fallback: number): number {
   if (text === undefined || text === '') return fallback;
   const value = /^[+-]?\d{1,20}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(value)) {

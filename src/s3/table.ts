@@ -10,6 +10,7 @@ import { deleteObject } from './ops/delete-object.ts';
 import { deleteObjects } from './ops/delete-objects.ts';
 import { getBucketLocation } from './ops/get-bucket-location.ts';
 import { getObject } from './ops/get-object.ts';
+import { getObjectAttributes } from './ops/get-object-attributes.ts';
 import { headBucket } from './ops/head-bucket.ts';
 import { headObject } from './ops/head-object.ts';
 import { listBuckets } from './ops/list-buckets.ts';
@@ -34,6 +35,7 @@ export const operations: readonly Operation[] = [
   putObject,
   getObject,
   headObject,
+  getObjectAttributes,
   deleteObject,
   copyObject,
   getObjectTagging,

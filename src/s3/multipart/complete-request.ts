@@ -121,7 +121,11 @@ function finishedChecksum(
     if (checksum === undefined) return undefined;
     pieces.push({ checksum, size: part.size });
   }
-  return { ...declared, value: multipartChecksum(declared.algorithm, declared.type, pieces) };
+  return {
+    ...declared,
+    value: multipartChecksum(declared.algorithm, declared.type, pieces),
+    ...(settings.checksum !== undefined && { declared: true }),
+  };
 }
 
 function invalidRequest(message: string): S3Error {

@@ -1,0 +1,3 @@
+import { objectSuite } from './suite.ts';
+
+objectSuite('Azure block blobs', { backend: 'azure' });

@@ -1,0 +1,3 @@
+import { objectSuite } from './suite.ts';
+
+objectSuite('Google Cloud Storage', { backend: 'gcs' });

@@ -1,0 +1,12 @@
+/** What objects tell of themselves and how they are written, as S3 clients see it, over every backend. */
+import { describe } from 'vitest';
+import { runningGateway } from '../encryption/suite.ts';
+import type { GatewayOptions } from '../kit/gateway.ts';
+import { attributeTests } from './attributes.ts';
+
+export function objectSuite(name: string, options: GatewayOptions): void {
+  describe(`objects on ${name}`, () => {
+    const subject = runningGateway(options);
+    attributeTests(subject);
+  });
+}
