@@ -27,6 +27,8 @@ export interface Capabilities {
   readonly serverSideCopy: boolean;
   /** Completing an upload costs the same whatever its bytes (parts of one size but for the last). */
   readonly constantTimeComplete: boolean;
+  /** A `completeUpload` that is repeated recognises what it published earlier even when the object has been replaced or removed since. */
+  readonly remembersCompletion: boolean;
   /** The backend encrypts at rest by itself, so configuration may let it answer for SSE-S3. */
   readonly encryptsAtRest: boolean;
 }
@@ -232,6 +234,11 @@ export interface CompleteUploadCall extends UploadCall {
   readonly attributes: ObjectAttributes;
   readonly condition?: WriteCondition;
   readonly onProgress?: (done: number, total: number) => void;
+  /**
+   * Called right before the step that makes the object visible, as late as can be; a throw gives up, with nothing published. `signal` alone is
+   * heard too late in a process that was stopped meanwhile, which runs what is already due before its timers.
+   */
+  readonly beforePublish?: () => void;
 }
 
 export interface DiscardPartsCall extends UploadCall {

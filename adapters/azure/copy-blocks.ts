@@ -84,6 +84,7 @@ async function copyOnce(
   for (const result of results) if (result.status === 'rejected') throw result.reason;
   // The SDK's Put Block From URL takes no condition on its source: what was in this state before and is in it now was in it throughout.
   await checkSource(azure, source, signal);
+  publication.beforePublish?.();
   return azure.send(
     about('commit the copy', blob),
     signal,

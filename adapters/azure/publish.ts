@@ -32,6 +32,8 @@ export interface Publication {
   readonly conditions: { readonly ifNoneMatch?: string; readonly ifMatch?: string };
   readonly signal: AbortSignal | undefined;
   readonly onProgress: ((done: number, total: number) => void) | undefined;
+  /** As in `CompleteUploadCall`. */
+  readonly beforePublish: (() => void) | undefined;
 }
 
 /** What the service says of a write. */
@@ -44,6 +46,7 @@ export interface PublishOptions {
   readonly md5?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly beforePublish?: (() => void) | undefined;
 }
 
 /** Publishes bytes that are held in memory. `AdapterError` with code `Md5Mismatch` when they are not those of `md5`. */
@@ -105,7 +108,7 @@ async function publish(
   azure: AzureContext,
   size: number,
   target: Target,
-  { md5, signal, onProgress }: PublishOptions,
+  { md5, signal, onProgress, beforePublish }: PublishOptions,
   write: (publication: Publication) => Promise<Written>,
 ): Promise<ObjectInfo> {
   const { bucket, key, attributes, condition } = target;
@@ -118,6 +121,7 @@ async function publish(
         ? { ifNoneMatch: '*' }
         : { ifMatch: condition.version };
   try {
+    beforePublish?.();
     const { etag, lastModified } = await write({
       target,
       description,
@@ -125,6 +129,7 @@ async function publish(
       conditions,
       signal,
       onProgress,
+      beforePublish,
     });
     if (etag === undefined || lastModified === undefined)
       throw new AdapterError('Internal', 'the service answered a write without ETag or Last-Modified');

@@ -70,7 +70,7 @@ export async function completeUpload(azure: AzureContext, call: CompleteUploadCa
 
 /** `undefined`: another attempt came in between; try again. */
 async function tryComplete(azure: AzureContext, call: CompleteUploadCall): Promise<ObjectInfo | undefined> {
-  const { bucket, key, attributes, condition, signal, onProgress } = call;
+  const { bucket, key, attributes, condition, signal, onProgress, beforePublish } = call;
   const blob = stagingBlob(azure, call);
   const headers = nativeHeaders(attributes);
   const target = { bucket, key, attributes, condition };
@@ -96,9 +96,9 @@ async function tryComplete(azure: AzureContext, call: CompleteUploadCall): Promi
       committing = false;
       // Parts may come in again: what is committed stays, and the version pins what is published.
       release();
-      if (size === 0) return publishBytes(azure, Buffer.alloc(0), target, { signal });
+      if (size === 0) return publishBytes(azure, Buffer.alloc(0), target, { signal, beforePublish });
       const source = { blob, version, size, whole: plan.others === 0, headers };
-      return publishCopy(azure, source, target, { signal, onProgress });
+      return publishCopy(azure, source, target, { signal, onProgress, beforePublish });
     });
   } catch (error) {
     if (!isAdapterError(error)) throw error;
@@ -158,11 +158,16 @@ async function recognise(azure: AzureContext, call: CompleteUploadCall): Promise
 }
 
 async function completeDirectly(azure: AzureContext, call: CompleteUploadCall): Promise<ObjectInfo> {
-  const { bucket, key, attributes, condition, signal } = call;
+  const { bucket, key, attributes, condition, signal, beforePublish } = call;
   const ids = call.parts.flatMap((part) => blockIds(readToken(part.token), part.partNumber));
   const size = call.parts.reduce((sum, part) => sum + part.size, 0);
   try {
-    return await publishBlocks(azure, { ids, size }, { bucket, key, attributes, condition }, { signal });
+    return await publishBlocks(
+      azure,
+      { ids, size },
+      { bucket, key, attributes, condition },
+      { signal, beforePublish },
+    );
   } catch (error) {
     const gone = serviceCode(error) === 'InvalidBlockList';
     if (!gone && !isAdapterError(error, 'PreconditionFailed')) throw error;

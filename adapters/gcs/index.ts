@@ -53,6 +53,7 @@ const capabilities: Capabilities = {
   maxKeyBytes: MAX_NAME_BYTES,
   serverSideCopy: true,
   constantTimeComplete: false,
+  remembersCompletion: false,
   encryptsAtRest: true,
 };
 

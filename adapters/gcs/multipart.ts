@@ -176,9 +176,10 @@ async function publishPieces(
     const expected = condition ?? (round < MAX_ROUNDS ? stateOf(resource) : undefined);
     const next = publication(call.attributes);
     try {
-      return await publish(gcs, target, next, () =>
-        compose(gcs, bucket, name, next, sources, preconditions(expected), signal),
-      );
+      return await publish(gcs, target, next, () => {
+        call.beforePublish?.();
+        return compose(gcs, bucket, name, next, sources, preconditions(expected), signal);
+      });
     } catch (error) {
       if (!hasStatus(error, 404, 412)) throw error;
       const now = await finished(gcs, bucket, call, name);

@@ -34,6 +34,7 @@ const capabilities: Capabilities = {
   maxKeyBytes,
   serverSideCopy: true,
   constantTimeComplete: true,
+  remembersCompletion: true,
   encryptsAtRest: false,
 };
 

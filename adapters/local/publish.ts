@@ -20,6 +20,8 @@ export interface Publication {
   readonly condition?: WriteCondition | undefined;
   /** Called when all is durable, right before the object becomes visible. */
   readonly beforeRename?: (info: ObjectInfo) => Promise<void>;
+  /** As in `CompleteUploadCall`. */
+  readonly beforePublish?: (() => void) | undefined;
 }
 
 /** Also rejects with `NoSuchBucket` when the bucket was removed meanwhile. */
@@ -103,6 +105,7 @@ async function moveIntoPlace(context: Context, publication: Publication): Promis
     try {
       const target = await chooseTarget(context, publication, natural, odd);
       try {
+        publication.beforePublish?.();
         await files.layer.rename(path, target.path);
         const base = target.path === odd ? layout.root : bucketPath;
         return { directory: dirname(target.path), base, former: target.former };

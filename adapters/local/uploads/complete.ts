@@ -100,6 +100,7 @@ async function assemble(
       handle,
       attributes: call.attributes,
       condition: call.condition,
+      beforePublish: call.beforePublish,
       beforeRename: (info) => writeJournal(context, staging.directory, source, info),
     });
   } catch (error) {

@@ -24,7 +24,11 @@ export async function abortUpload(gateway: Gateway, upload: UploadRecord): Promi
   freeStaging(gateway, upload);
 }
 
-/** One try. A Complete that was cut off after it had published is finished instead, and the upload is then no more. */
+/**
+ * One try. A Complete that was cut off after it had published is finished instead, and the upload is then no more. One that is not dead but was
+ * stopped right before its last step can take it no more once the staged bytes are gone: so they go before the answer, and what it
+ * had made visible until then counts.
+ */
 export async function tryAbort(gateway: Gateway, upload: UploadRecord): Promise<AbortOutcome> {
   const result = await gateway.uploads.abort(upload.uploadId);
   if (result.outcome !== 'busy' || result.stalled === undefined) return result;
@@ -32,7 +36,13 @@ export async function tryAbort(gateway: Gateway, upload: UploadRecord): Promise<
     await finishStalled(gateway, result.stalled);
     return { outcome: 'none' };
   }
-  return gateway.uploads.abort(upload.uploadId, result.stalled.claim);
+  const ended = await gateway.uploads.abort(upload.uploadId, result.stalled.claim);
+  if (ended.outcome !== 'aborted') return ended;
+  const { bucket, key, state, uploadId } = upload;
+  await gateway.storage.for(bucket).abortUpload({ bucket, key, uploadId, state });
+  if (!(await hasPublished(gateway, result.stalled))) return ended;
+  freeStaging(gateway, upload);
+  return { outcome: 'none' };
 }
 
 async function hasPublished(gateway: Gateway, { upload }: StalledCompletion): Promise<boolean> {

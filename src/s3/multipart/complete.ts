@@ -29,7 +29,7 @@ import {
   judgeObjectSize,
 } from './complete-request.ts';
 import { judgeParts } from './judge-parts.ts';
-import { withLease } from './lease.ts';
+import { type Lease, withLease } from './lease.ts';
 import { noSuchUpload, settingsOf } from './upload.ts';
 
 /** What is remembered of a finished upload, and answered to every replay. */
@@ -78,6 +78,7 @@ async function attempt(context: RequestContext, call: CompleteCall): Promise<Com
   const judged = await judge(context, call);
   if (judged === 'again' || 'etag' in judged) return judged;
 
+  const since = performance.now();
   const claim = await gateway.uploads.claimCompletion({
     uploadId,
     digest: call.digest,
@@ -96,7 +97,7 @@ async function attempt(context: RequestContext, call: CompleteCall): Promise<Com
       if (claim.digest !== call.digest) throw noSuchUpload(uploadId);
       return claim.result as unknown as Completion;
     case 'claimed':
-      return finish(context, call, judged, claim);
+      return finish(context, call, judged, claim, since);
   }
 }
 
@@ -180,28 +181,41 @@ async function finish(
   call: CompleteCall,
   judged: Judged,
   claimed: Claimed,
+  since: number,
 ): Promise<Completion | 'again'> {
   const { gateway } = context;
+  const { uploadId } = call.upload;
   const { claim } = claimed;
-  return withLease(gateway, claim, async (renewPlan) => {
+  return withLease(gateway, claim, since, async (lease) => {
     let completion: Completion;
-    let digest = call.digest;
     try {
       const earlier = claimed.resumed ? await publishedBefore(context, call, claimed) : undefined;
-      if (earlier !== undefined) digest = claimed.previousDigest ?? digest;
       // From here on ours is the attempt that may have published.
-      else if (claimed.resumed) await renewPlan(judged.plan as unknown as Json);
-      completion = earlier ?? resultOf(await publish(context, call, judged, renewPlan));
+      if (claimed.resumed && earlier === undefined) await lease.renewPlan(judged.plan as unknown as Json);
+      completion = earlier ?? resultOf(await publish(context, call, judged, lease));
     } catch (error) {
       if (!mayHavePublished(error)) await gateway.uploads.releaseClaim(claim);
+      // Its staged bytes went with it: it was aborted.
+      if (isAdapterError(error, 'NoSuchPart') && (await hasEnded(gateway, uploadId)))
+        throw noSuchUpload(uploadId);
       throw error;
     }
-    const result = completion as unknown as Json;
-    if (!(await gateway.uploads.finishCompletion(claim, result, digest))) return 'again';
-    freeStaging(gateway, call.upload);
-    if (digest !== call.digest) throw noSuchUpload(call.upload.uploadId);
+    // The parts that an earlier attempt named are not those of this request.
+    const ours = completion.etag === judged.plan.attributes.etag;
+    const digest = ours ? call.digest : (claimed.previousDigest ?? call.digest);
+    if (await gateway.uploads.finishCompletion(claim, completion as unknown as Json, digest)) {
+      freeStaging(gateway, call.upload);
+    } else if (!(await hasEnded(gateway, uploadId))) {
+      return 'again';
+    }
+    // Else an Abort took the lease that had run out, and finds that it came too late.
+    if (digest !== call.digest) throw noSuchUpload(uploadId);
     return completion;
   });
+}
+
+async function hasEnded({ uploads }: Gateway, uploadId: string): Promise<boolean> {
+  return (await uploads.get(uploadId)).status === 'none';
 }
 
 /**
@@ -218,6 +232,7 @@ async function publishedBefore(
   if (live?.attributes.uploadId === call.upload.uploadId) return resultOf(live);
   const plan = claimed.previousPlan as unknown as Plan | undefined;
   if (plan === undefined || plan.base === 'any' || live === undefined) return undefined;
+  if (gateway.storage.for(bucket).capabilities.remembersCompletion) return undefined;
   // The bytes that were to be replaced may have a new version by now: a copy onto itself, or another tool's touch.
   const untouched =
     ('version' in plan.base && plan.base.version === live.version) || plan.baseEtag === live.attributes.etag;
@@ -244,7 +259,7 @@ async function publish(
   context: RequestContext,
   call: CompleteCall,
   judged: Judged,
-  renewPlan: (plan: Json) => Promise<void>,
+  lease: Lease,
 ): Promise<ObjectInfo> {
   const { bucket, gateway, key } = context;
   const storage = gateway.storage.for(bucket);
@@ -261,6 +276,8 @@ async function publish(
         unused: judged.unused.map(storedPart),
         attributes: plan.attributes,
         ...(plan.base !== 'any' && { condition: plan.base }),
+        signal: lease.signal,
+        beforePublish: lease.demand,
       });
     } catch (error) {
       if (!isAdapterError(error, 'PreconditionFailed')) throw error;
@@ -276,7 +293,7 @@ async function publish(
       base: repinned(attempt, live),
       ...(live !== undefined && { baseEtag: live.attributes.etag }),
     };
-    await renewPlan(plan as unknown as Json);
+    await lease.renewPlan(plan as unknown as Json);
   }
 }
 
