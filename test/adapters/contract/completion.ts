@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AdapterError } from '../../../adapters/errors.ts';
 import {
   begin,
   bytes,
@@ -45,6 +46,46 @@ export function completionContract(contract: Contract): void {
         const first = await complete(adapter, upload, parts, { condition });
         expect(await complete(adapter, upload, parts, { condition })).toEqual(first);
       }
+    });
+
+    it('asks right before it publishes, and leaves the upload whole when it must not', async () => {
+      const { adapter } = contract;
+      const bucket = await contract.bucket();
+      // One part is published in place, two that leave one out are not.
+      for (const [key, numbers] of [
+        ['whole', [1]],
+        ['chosen', [1, 3]],
+      ] as const) {
+        const before = await put(adapter, bucket, key, 'before');
+        const upload = await begin(adapter, bucket, key);
+        const parts = [];
+        for (const number of key === 'whole' ? [1] : [1, 2, 3])
+          parts.push(await part(adapter, upload, number, bytes(SIZE, number)));
+        const chosen = parts.filter(({ partNumber }) => numbers.some((number) => number === partNumber));
+        const unused = parts.filter((each) => !chosen.includes(each));
+        const refusal = new AdapterError('Aborted', 'no longer ours');
+        const beforePublish = (): void => {
+          throw refusal;
+        };
+        await expect(complete(adapter, upload, chosen, { unused, beforePublish })).rejects.toBe(refusal);
+        expect((await adapter.headObject({ bucket, key })).version).toBe(before.version);
+        await complete(adapter, upload, chosen, { unused });
+        await expectObject(adapter, bucket, key, Buffer.concat(numbers.map((number) => bytes(SIZE, number))));
+      }
+    });
+
+    it('recognises what has been replaced since, where it says that it does', async () => {
+      const { adapter, replica } = contract;
+      if (!adapter.capabilities.remembersCompletion) return;
+      const bucket = await contract.bucket();
+      const upload = await begin(adapter, bucket, 'key');
+      const parts = [await part(adapter, upload, 1, bytes(SIZE, 1))];
+      const first = await complete(adapter, upload, parts, { condition: { absent: true } });
+      await put(adapter, bucket, 'key', 'newer');
+      expect(await complete(replica, upload, parts, { condition: { absent: true } })).toEqual(first);
+      await adapter.deleteObject({ bucket, key: 'key' });
+      expect(await complete(replica, upload, parts, { condition: { absent: true } })).toEqual(first);
+      expect(await list(adapter, bucket)).toEqual([]);
     });
 
     it('gives one result when raced', async () => {
