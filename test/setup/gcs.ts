@@ -17,10 +17,15 @@ const cacheDir = join(import.meta.dirname, '../.cache');
 const cached = join(cacheDir, `fake-gcs-server-${VERSION}`);
 
 export async function start(): Promise<Service | Unavailable> {
-  const found = await find();
-  if ('unavailable' in found) return found;
-  const server = await startFakeGcs(found);
+  const server = await startGcsServer();
+  if ('unavailable' in server) return server;
   return { env: { TEST_GCS_ENDPOINT: server.endpoint }, stop: server.stop };
+}
+
+/** @param publicPort under which clients reach it, when that is not its own */
+export async function startGcsServer(publicPort?: number): Promise<FakeGcs | Unavailable> {
+  const found = await find();
+  return 'unavailable' in found ? found : startFakeGcs(found, publicPort);
 }
 
 /** How to run the server: a program, and what stands before our own arguments. */
@@ -29,15 +34,17 @@ interface Command {
   readonly args: readonly string[];
 }
 
-interface FakeGcs {
+export interface FakeGcs {
+  readonly port: number;
   readonly endpoint: string;
   stop(): Promise<void>;
 }
 
-async function startFakeGcs(command: Command): Promise<FakeGcs> {
+async function startFakeGcs(command: Command, publicPort?: number): Promise<FakeGcs> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
     const endpoint = `http://127.0.0.1:${port}`;
+    const host = `127.0.0.1:${publicPort ?? port}`;
     const child = spawn(
       command.program,
       [
@@ -45,7 +52,7 @@ async function startFakeGcs(command: Command): Promise<FakeGcs> {
         ...['-scheme', 'http', '-host', '127.0.0.1', '-port', String(port)],
         ...['-backend', 'memory', '-log-level', 'warn'],
         // Only requests to its public host are XML API requests; the external URL is where it sends uploads on to.
-        ...['-public-host', `127.0.0.1:${port}`, '-external-url', endpoint],
+        ...['-public-host', host, '-external-url', `http://${host}`],
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
@@ -58,7 +65,7 @@ async function startFakeGcs(command: Command): Promise<FakeGcs> {
     const killAtExit = (): boolean => child.kill('SIGKILL');
     process.once('exit', killAtExit);
     child.once('exit', () => process.off('exit', killAtExit));
-    if (await answers(endpoint, child)) return { endpoint, stop: () => stop(child, ended) };
+    if (await answers(endpoint, child)) return { port, endpoint, stop: () => stop(child, ended) };
     await stop(child, ended);
     if (attempt >= 5) throw new Error(`fake-gcs-server does not start:\n${errors.join('')}`);
   }
