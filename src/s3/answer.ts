@@ -13,6 +13,8 @@ export interface AnswerContext {
   /** The request's path, for errors. */
   resource?: string;
   body?: RequestBody;
+  /** What the bucket's CORS rules add to the answer. */
+  crossOrigin?: Promise<Readonly<Record<string, string>>>;
 }
 
 /** Statuses that have no body and no length of one (RFC 9110, sections 15.3.5 and 15.4.5). */

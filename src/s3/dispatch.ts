@@ -5,11 +5,13 @@ import type { Authenticate, Authentication } from '../auth/authenticate.ts';
 import { refuseStreaming } from '../auth/payload.ts';
 import { forwarded, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
+import type { HostReader } from '../http/hosts.ts';
 import { newRequestId } from '../http/request-id.ts';
 import { parseTarget, type Target } from '../http/target.ts';
 import { UploadStoreUnavailable } from '../uploads/types.ts';
 import { fromAdapterError, retryAfter } from './adapter-errors.ts';
 import { type AnswerContext, answer, errorAnswer } from './answer.ts';
+import { crossOriginAnswer, preflight } from './bucket/cross-origin.ts';
 import { S3Error } from './errors.ts';
 import { keepAlive } from './keep-alive.ts';
 import { createMatcher } from './match.ts';
@@ -34,8 +36,7 @@ export interface DispatcherOptions {
   readonly gateway: Gateway;
   readonly authenticate: Authenticate;
   readonly operations: readonly Operation[];
-  /** Domains whose sub-domains are buckets. */
-  readonly hosts: readonly string[];
+  readonly hosts: HostReader;
   /** Addresses and ranges of proxies whose `X-Forwarded-*` are believed. */
   readonly trustedProxies: readonly string[];
 }
@@ -44,21 +45,26 @@ export type Dispatch = (exchange: Exchange) => Promise<Response>;
 
 export function createDispatcher(options: DispatcherOptions): Dispatch {
   const { authenticate, gateway, hosts, operations } = options;
+  const { accessPoints } = gateway.settings;
   const trusts = proxyTrust(options.trustedProxies);
   const match = createMatcher(operations);
 
-  const prepare = (
-    exchange: Exchange,
-    answering: AnswerContext,
-  ): { operation: Operation; context: RequestContext } => {
-    const { incoming, notes } = exchange;
+  const readHead = ({ incoming, secure }: Exchange): RequestHead => {
     const method = incoming.method ?? '';
     const raw = readHeaders(incoming.rawHeaders);
     const seen = trusts(incoming.socket.remoteAddress) ? forwarded(raw) : {};
     // The client signed the host that it used.
     const sent = seen.host === undefined ? raw : new Map([...raw, ['host', seen.host]]);
-    const target = parseTarget(incoming.url ?? '', sent.get('host'), { hosts });
-    answering.resource = target.path;
+    const target = parseTarget(incoming.url ?? '', sent.get('host'), { hosts, accessPoints });
+    return { method, sent, target, scheme: (seen.secure ?? secure) ? 'https' : 'http' };
+  };
+
+  const prepare = (
+    exchange: Exchange,
+    answering: AnswerContext,
+    { method, scheme, sent, target }: RequestHead,
+  ): { operation: Operation; context: RequestContext } => {
+    const { incoming, notes } = exchange;
     const auth = authenticate({ method, target, headers: sent });
     if (auth.kind === 'anonymous') throw new S3Error('AccessDenied');
     notes.identity = auth.accessKeyId;
@@ -84,20 +90,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       key: target.key ?? '',
       headers,
       auth,
-      scheme: (seen.secure ?? exchange.secure) ? 'https' : 'http',
+      scheme,
       body,
       signal: exchange.signal,
     };
     return { operation, context };
   };
 
-  return async (exchange) => {
-    const requestId = newRequestId();
-    exchange.notes.requestId = requestId;
-    const answering: AnswerContext = { requestId, exchange };
+  const respond = async (exchange: Exchange, answering: AnswerContext): Promise<Response> => {
     let subject: { bucket?: string; key?: string } = {};
     try {
-      const { context, operation } = prepare(exchange, answering);
+      const head = readHead(exchange);
+      const { method, sent, target } = head;
+      answering.resource = resourceOf(target);
+      if (method === 'OPTIONS') {
+        exchange.notes.operation = 'OPTIONS';
+        return await answer(await preflight(gateway, target, sent), answering);
+      }
+      if (sent.has('origin')) answering.crossOrigin = crossOriginAnswer(gateway, target, sent, method);
+      const { context, operation } = prepare(exchange, answering, head);
       subject = context;
       const handled = Promise.try(operation.handle, context);
       if (operation.slow !== true) return await answer(await handled, answering);
@@ -107,6 +118,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       return await errorAnswer(translate(error, subject, gateway, exchange), answering);
     }
   };
+
+  return async (exchange) => {
+    const requestId = newRequestId();
+    exchange.notes.requestId = requestId;
+    const answering: AnswerContext = { requestId, exchange };
+    const response = await respond(exchange, answering);
+    for (const [name, value] of Object.entries((await answering.crossOrigin) ?? {})) {
+      response.headers.set(name, value);
+    }
+    return response;
+  };
+}
+
+/** What is known of a request before anything is judged. */
+interface RequestHead {
+  readonly method: string;
+  readonly sent: Headers;
+  readonly target: Target;
+  readonly scheme: RequestContext['scheme'];
 }
 
 /** A presigned URL may carry `x-amz-*` headers in its query; a header that is there wins. */
@@ -118,6 +148,7 @@ function withHoisted(headers: Headers, auth: Authentication): Headers {
 function judge(operation: Operation, target: Target, headers: Headers, auth: Authentication): void {
   if (operation.body !== 'object') refuseStreaming(auth.payload);
   if (target.bucket !== undefined) requireBucketName(target.bucket);
+  if (target.accessPoint !== undefined) judgeAccessPoint(operation);
   if (headers.has('x-amz-copy-source') && operation.route.copy !== true) {
     throw new S3Error('InvalidArgument', {
       message: 'You can only specify a copy source header for copy requests.',
@@ -130,6 +161,20 @@ function judge(operation: Operation, target: Target, headers: Headers, auth: Aut
       extra: { ArgumentName: 'partNumber', ArgumentValue: target.query.get('partNumber') ?? '' },
     });
   }
+}
+
+/** An access point lends a bucket's objects, not the bucket ("Access point compatibility"): nothing sets it up or ends it by that name. */
+function judgeAccessPoint({ route: { method, on } }: Operation): void {
+  if (on !== 'bucket' || (method !== 'PUT' && method !== 'DELETE')) return;
+  throw new S3Error('MethodNotAllowed', {
+    extra: { Method: method, ResourceType: 'ACCESSPOINT' },
+    headers: { allow: 'GET, HEAD, POST' },
+  });
+}
+
+/** As an error names it: the bucket, never the ARN of an access point. */
+function resourceOf({ accessPoint, bucket = '', key = '', path }: Target): string {
+  return accessPoint === undefined ? path : `/${bucket}/${key}`;
 }
 
 /** What a failure is to the client. What was not meant to happen is logged with its stack. */

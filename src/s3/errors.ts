@@ -5,6 +5,7 @@
 export const s3Errors = {
   AccessControlListNotSupported: { status: 400, message: 'The bucket does not allow ACLs' },
   AccessDenied: { status: 403, message: 'Access Denied' },
+  AccessForbidden: { status: 403, message: 'Access forbidden' },
   AuthorizationHeaderMalformed: { status: 400, message: 'The authorization header is malformed.' },
   AuthorizationQueryParametersError: {
     status: 400,
@@ -42,6 +43,10 @@ export const s3Errors = {
   InvalidAccessKeyId: {
     status: 403,
     message: 'The AWS Access Key Id you provided does not exist in our records.',
+  },
+  InvalidAccessPoint: {
+    status: 400,
+    message: 'The specified access point name or account is not valid.',
   },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
   InvalidBucketName: { status: 400, message: 'The specified bucket is not valid.' },
@@ -106,6 +111,7 @@ export const s3Errors = {
   MethodNotAllowed: { status: 405, message: 'The specified method is not allowed against this resource.' },
   MissingContentLength: { status: 411, message: 'You must provide the Content-Length HTTP header.' },
   MissingRequestBodyError: { status: 400, message: 'Request Body is empty' },
+  NoSuchAccessPoint: { status: 404, message: 'The specified access point does not exist.' },
   NoSuchBucket: { status: 404, message: 'The specified bucket does not exist' },
   NoSuchBucketPolicy: { status: 404, message: 'The bucket policy does not exist' },
   NoSuchCORSConfiguration: { status: 404, message: 'The CORS configuration does not exist' },

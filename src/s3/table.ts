@@ -1,6 +1,7 @@
 /** Every action that Partway implements; what is not here answers 501. */
 import type { Operation } from './operation.ts';
 import { abortMultipartUpload } from './ops/abort-multipart-upload.ts';
+import { deleteBucketCors, getBucketCors, putBucketCors } from './ops/bucket-cors.ts';
 import { completeMultipartUpload } from './ops/complete-multipart-upload.ts';
 import { copyObject } from './ops/copy-object.ts';
 import { createBucket } from './ops/create-bucket.ts';
@@ -29,6 +30,9 @@ export const operations: readonly Operation[] = [
   headBucket,
   deleteBucket,
   getBucketLocation,
+  getBucketCors,
+  putBucketCors,
+  deleteBucketCors,
   listObjects,
   listObjectsV2,
   deleteObjects,

@@ -1,0 +1,49 @@
+/** How the operations of a bucket's configuration take, keep and give their documents. */
+import { S3Error } from '../errors.ts';
+import type { Gateway, RequestContext } from '../operation.ts';
+import type { DocumentName } from './documents.ts';
+
+/** What {@link remembering} keeps; a text is the same for every request until the configuration changes. */
+const remembered = 1_000;
+
+/** The same text is parsed once: many requests ask for the configuration of few buckets. */
+export function remembering<T>(parse: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined) return found;
+    const parsed = parse(text);
+    if (known.size >= remembered) known.clear();
+    known.set(text, parsed);
+    return parsed;
+  };
+}
+
+/** What a bucket has of that name; `undefined` when it has none. NoSuchBucket. */
+export async function storedOf<T>(
+  gateway: Pick<Gateway, 'documents'>,
+  bucket: string,
+  name: DocumentName,
+  parse: (text: string) => T,
+): Promise<T | undefined> {
+  const text = await gateway.documents.get(bucket, name);
+  return text === undefined ? undefined : parse(text);
+}
+
+/**
+ * Reads a document that AWS takes only with something to verify it by ("Content-MD5 … must be used as a message integrity check"); a
+ * checksum will do.
+ */
+export async function readVerified(context: RequestContext, maxBytes: number): Promise<Buffer> {
+  if (!context.body.hasIntegrity()) {
+    throw new S3Error('InvalidRequest', {
+      message: 'Missing required header for this request: Content-MD5',
+    });
+  }
+  return context.body.read(maxBytes);
+}
+
+/** NoSuchBucket, for answers that need nothing else of the bucket. */
+export async function requireBucket({ bucket, gateway, signal }: RequestContext): Promise<void> {
+  await gateway.storage.for(bucket).headBucket({ bucket, signal });
+}

@@ -1,0 +1,3 @@
+import { bucketSuite } from './suite.ts';
+
+bucketSuite('Azure block blobs', { backend: 'azure' });

@@ -1,0 +1,14 @@
+/** Bucket operations as S3 clients see them, over every backend. */
+import { describe } from 'vitest';
+import { type EncryptionSubject, runningGateway } from '../encryption/suite.ts';
+import type { GatewayOptions } from '../kit/gateway.ts';
+import { corsTests } from './cors.ts';
+
+export type BucketSubject = EncryptionSubject;
+
+export function bucketSuite(name: string, options: GatewayOptions): void {
+  describe(`bucket operations on ${name}`, () => {
+    const subject = runningGateway(options);
+    corsTests(subject);
+  });
+}
