@@ -49,6 +49,10 @@ export function encodingType(context: RequestContext): 'url' | undefined {
 export function refuseVersionId(context: RequestContext): void {
   const versionId = context.target.query.get('versionId');
   if (versionId === undefined || versionId === 'null') return;
+  // One that could have been given out by another bucket.
+  if (/^[\w.]{32}$/.test(versionId)) {
+    throw new S3Error('NoSuchVersion', { extra: { Key: context.key, VersionId: versionId } });
+  }
   throw new S3Error('InvalidArgument', {
     message: versionId === '' ? 'Version id cannot be the empty string' : 'Invalid version id specified',
     extra: { ArgumentName: 'versionId', ArgumentValue: versionId },

@@ -2,6 +2,7 @@
 import type { Operation } from './operation.ts';
 import { abortMultipartUpload } from './ops/abort-multipart-upload.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './ops/bucket-cors.ts';
+import { getBucketVersioning } from './ops/bucket-versioning.ts';
 import { completeMultipartUpload } from './ops/complete-multipart-upload.ts';
 import { copyObject } from './ops/copy-object.ts';
 import { createBucket } from './ops/create-bucket.ts';
@@ -16,6 +17,7 @@ import { headBucket } from './ops/head-bucket.ts';
 import { headObject } from './ops/head-object.ts';
 import { listBuckets } from './ops/list-buckets.ts';
 import { listMultipartUploads } from './ops/list-multipart-uploads.ts';
+import { listObjectVersions } from './ops/list-object-versions.ts';
 import { listObjects } from './ops/list-objects.ts';
 import { listObjectsV2 } from './ops/list-objects-v2.ts';
 import { listParts } from './ops/list-parts.ts';
@@ -33,8 +35,10 @@ export const operations: readonly Operation[] = [
   getBucketCors,
   putBucketCors,
   deleteBucketCors,
+  getBucketVersioning,
   listObjects,
   listObjectsV2,
+  listObjectVersions,
   deleteObjects,
   putObject,
   getObject,
