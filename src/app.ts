@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { CredentialSource } from './auth/credentials.ts';
+import { createHostReader } from './http/hosts.ts';
 import { createDispatcher } from './s3/dispatch.ts';
 import type { Gateway } from './s3/operation.ts';
 import { operations } from './s3/table.ts';
@@ -23,7 +24,11 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
   const dispatch = createDispatcher({
     gateway,
     operations,
-    hosts: options.baseDomains ?? [],
+    hosts: createHostReader({
+      domains: options.baseDomains ?? [],
+      regions: [gateway.settings.region, ...(options.acceptRegions ?? [])],
+      accessPoints: gateway.settings.accessPoints,
+    }),
     trustedProxies: options.trustedProxies ?? [],
     authenticate: createAuthenticator({
       credentials: options.credentials,

@@ -1,6 +1,7 @@
 /** loadConfig: the YAML file and the environment in, a sound Config out, or every problem at once. */
 import { existsSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
+import { readAccessPoints } from './config/access-points.ts';
 import { parseMasterKeys } from './config/master-keys.ts';
 import { ConfigError } from './config/problems.ts';
 import { type Environment, Reader } from './config/reader.ts';
@@ -23,7 +24,7 @@ export interface LoadOptions {
 
 const defaultFile = 'partway.yaml';
 /** Structured, in the file only. */
-const sections = ['credentials', 'backends', 'buckets'];
+const sections = ['credentials', 'backends', 'buckets', 'accessPoints'];
 
 /** The environment wins over the file. @throws ConfigError with every problem */
 export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): Config {
@@ -47,6 +48,7 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
     region: values.region,
     acceptRegions: values.acceptRegions,
     baseDomains: values.baseDomains,
+    accessPoints: readAccessPoints(reader, mapping['accessPoints'], values.region),
     trustedProxies: values.trustedProxies,
     allowSseCOverHttp: values.allowSseCOverHttp,
     encryption: {

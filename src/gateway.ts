@@ -5,6 +5,7 @@ import { type BuiltBackends, buildBackends } from './backends.ts';
 import { createBackground } from './background.ts';
 import { loadMasterKeys } from './config/load-master-keys.ts';
 import type { Config, Credential } from './config.ts';
+import { AccessPoints } from './http/access-points.ts';
 import type { Logger } from './log.ts';
 import { createBucketDocuments } from './s3/bucket/documents.ts';
 import { MasterKeys } from './s3/encryption/master-keys.ts';
@@ -45,6 +46,12 @@ export async function createGateway(
   const background = createBackground(log);
   const settings: GatewaySettings = {
     region: config.region,
+    accessPoints: new AccessPoints(
+      config.accessPoints.map(({ outpost, ...point }) => ({
+        ...point,
+        ...(outpost !== undefined && { outpost }),
+      })),
+    ),
     owner,
     defaultChecksum: config.defaultChecksum,
     keepAliveAfterMs,

@@ -68,11 +68,16 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     regions: new Set([region, ...acceptRegions]),
     services: new Set(services),
   };
+  const outpostRules: ScopeRules = { ...rules, services: new Set([...services, 's3-outposts']) };
   const keys = new SigningKeys();
 
   return (request) => {
     const now = new Date(clock());
-    const claim = readClaim(request, rules, now);
+    const claim = readClaim(
+      request,
+      request.target.accessPoint?.outpost === undefined ? rules : outpostRules,
+      now,
+    );
     if (claim === undefined) {
       const payload = parseAnonymousPayloadForm(request.headers.get('x-amz-content-sha256'));
       return { kind: 'anonymous', payload, hoisted: new Map() };

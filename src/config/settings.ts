@@ -129,6 +129,35 @@ export const credentialSettings = {
   secretAccessKey: secret(secretKey, 'Its secret.'),
 } as const;
 
+/** An entry of `accessPoints:`. The account is quoted in YAML: `0123…` would be another number. */
+export const accessPointSettings = {
+  name: optional(
+    matching(
+      'name of an access point',
+      /^[a-z0-9][a-z0-9-]{1,48}[a-z0-9]$/,
+      'use 3 to 50 lower-case letters, digits and hyphens',
+    ),
+    'Its name.',
+  ),
+  account: optional(
+    matching('account', /^\d{12}$/, "write twelve digits in quotes, like '123456789012'"),
+    'Account in its ARN.',
+  ),
+  region: optional(region, "Region in its ARN. Default: the gateway's."),
+  outpost: optional(
+    matching('outpost', /^op-[a-z0-9]+$/, 'write it like op-01234567890123456'),
+    'Outpost in its ARN; clients then sign for the service s3-outposts.',
+  ),
+  bucket: optional(
+    matching(
+      'bucket',
+      /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+      'use 3 to 63 lower-case letters, digits, hyphens and dots',
+    ),
+    'Bucket that it stands for.',
+  ),
+} as const;
+
 export const settings = {
   listen: setting(address, '127.0.0.1:9000', 'Address and port to serve on. Port 0 takes a free one.'),
   allowInsecureListen: setting(

@@ -59,6 +59,15 @@ export interface MasterKeyConfig {
   readonly key: string;
 }
 
+export interface AccessPointConfig {
+  readonly name: string;
+  /** Twelve digits. */
+  readonly account: string;
+  readonly region: string;
+  readonly outpost: string | undefined;
+  readonly bucket: string;
+}
+
 export interface Config {
   /** The file it was read from, if any. */
   readonly file: string | undefined;
@@ -71,6 +80,8 @@ export interface Config {
   readonly acceptRegions: readonly string[];
   /** Domains whose sub-domains are buckets; lower case. */
   readonly baseDomains: readonly string[];
+  /** Other names of buckets. */
+  readonly accessPoints: readonly AccessPointConfig[];
   /** Addresses and CIDR ranges whose `X-Forwarded-*` headers are believed. */
   readonly trustedProxies: readonly string[];
   readonly allowSseCOverHttp: boolean;

@@ -5,6 +5,8 @@
  * tidied up by a URL library is another object, or another bucket, than the one that was signed.
  */
 import { S3Error } from '../s3/errors.ts';
+import type { AccessPoint, AccessPoints } from './access-points.ts';
+import type { HostAddress, HostReader } from './hosts.ts';
 
 /** Longest key in bytes of UTF-8 (S3 user guide, "Naming Amazon S3 objects"). */
 export const maxKeyBytes = 1024;
@@ -23,11 +25,15 @@ export interface Target {
   readonly bucket?: string;
   /** Absent for the service and for a bucket (`/bucket` and `/bucket/` are the same). Never empty. */
   readonly key?: string;
+  /** By which the bucket was addressed, if it was. */
+  readonly accessPoint?: AccessPoint;
 }
 
 export interface TargetOptions {
-  /** Base domains (`s3.example.com`) below which a host name's first labels name the bucket. */
-  readonly hosts?: readonly string[];
+  /** Reads host names; without it buckets are named in the path alone. */
+  readonly hosts?: HostReader;
+  /** For their ARNs in the path. */
+  readonly accessPoints?: AccessPoints;
 }
 
 /** Parameters in the order sent, decoded (`+` is a space). Names are case-sensitive, the first of a name counts. */
@@ -57,7 +63,7 @@ export class Query implements Iterable<readonly [name: string, value: string]> {
 
 /**
  * Reads a request target as it stands on the request line (`req.url`, latin1) together with the `Host` header.
- * Throws InvalidURI, InvalidBucketName (empty) or KeyTooLongError.
+ * Throws InvalidURI, InvalidBucketName (empty), KeyTooLongError, and what the reader of hosts throws.
  */
 export function parseTarget(target: string, host: string | undefined, options: TargetOptions = {}): Target {
   const origin = originForm(target, host);
@@ -68,17 +74,25 @@ export function parseTarget(target: string, host: string | undefined, options: T
   const path = percentDecode(rawPath);
   if (path.includes('\0')) throw invalidUri();
 
-  const hostBucket = bucketOfHost(origin.host, options.hosts ?? []);
-  const style = hostBucket === undefined ? 'path' : 'host';
-  const base = { rawPath, path, rawQuery, query, style } as const;
-  if (hostBucket !== undefined) return { ...base, bucket: hostBucket, ...keyOf(path.slice(1)) };
-  if (path === '/') return base;
+  const address = options.hosts?.(origin.host);
+  const base = { rawPath, path, rawQuery, query } as const;
+  if (address !== undefined && address.kind !== 'service') {
+    return { ...base, style: 'host', ...bucketOf(address), ...keyOf(path.slice(1)) };
+  }
+  const style = 'path';
+  if (path === '/') return { ...base, style };
+
+  const byArn = options.accessPoints?.ofArn(path.slice(1));
+  if (byArn !== undefined) {
+    const { point, rest } = byArn;
+    return { ...base, style, bucket: point.bucket, accessPoint: point, ...keyOf(rest) };
+  }
 
   // The raw slash ends the bucket: an encoded one would let `/a%2Fb/c` reach another bucket than the one it spells.
   const slash = rawPath.indexOf('/', 1);
   const bucket = percentDecode(slash < 0 ? rawPath.slice(1) : rawPath.slice(1, slash));
   if (bucket === '') throw new S3Error('InvalidBucketName', { extra: { BucketName: '' } });
-  return { ...base, bucket, ...(slash < 0 ? {} : keyOf(percentDecode(rawPath.slice(slash + 1)))) };
+  return { ...base, style, bucket, ...(slash < 0 ? {} : keyOf(percentDecode(rawPath.slice(slash + 1)))) };
 }
 
 /** The form that a client of an origin server sends (RFC 9112, section 3.2), whichever of the four arrived. */
@@ -94,19 +108,12 @@ function originForm(target: string, host: string | undefined): { target: string;
   return { target: rest.startsWith('/') ? rest : `/${rest}`, host: authority };
 }
 
-function bucketOfHost(host: string | undefined, domains: readonly string[]): string | undefined {
-  if (host === undefined || domains.length === 0) return undefined;
-  const name = host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
-  let longest: string | undefined;
-  for (const configured of domains) {
-    const domain = configured.toLowerCase();
-    const matches = name === domain || name.endsWith(`.${domain}`);
-    if (matches && (longest === undefined || domain.length > longest.length)) longest = domain;
-  }
-  if (longest === undefined || name === longest) return undefined;
-  const bucket = name.slice(0, -(longest.length + 1));
-  if (bucket === '') throw new S3Error('InvalidBucketName', { extra: { BucketName: '' } });
-  return bucket;
+function bucketOf(
+  address: Exclude<HostAddress, { kind: 'service' }>,
+): Pick<Target, 'bucket' | 'accessPoint'> {
+  return address.kind === 'bucket'
+    ? { bucket: address.bucket }
+    : { bucket: address.point.bucket, accessPoint: address.point };
 }
 
 function keyOf(key: string): { key?: string } {

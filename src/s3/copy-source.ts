@@ -1,6 +1,7 @@
 /** `x-amz-copy-source` and its conditions. */
 import { isAdapterError } from '../../adapters/errors.ts';
 import type { ObjectInfo } from '../../adapters/types.ts';
+import type { AccessPoints } from '../http/access-points.ts';
 import { judgeCopySource, readCopySourceConditions } from '../http/conditions.ts';
 import { fromAdapterError } from './adapter-errors.ts';
 import { S3Error } from './errors.ts';
@@ -17,14 +18,17 @@ const header = 'x-amz-copy-source';
 export const maxCopySize = 5 * 1024 * 1024 * 1024;
 const maxKeyBytes = 1024;
 
-/** `bucket/key` or `/bucket/key`, percent-encoded, with `?versionId=null` at most. */
-export function parseCopySource(text: string): CopySource {
+/**
+ * `bucket/key`, `/bucket/key` or `{ARN of an access point}/object/key`, percent-encoded, with `?versionId=null` at most.
+ */
+export function parseCopySource(text: string, accessPoints: AccessPoints): CopySource {
   const mark = text.indexOf('?');
   const path = mark < 0 ? text : text.slice(0, mark);
   const decoded = decode(path).replace(/^\//, '');
+  const byArn = accessPoints.ofArn(decoded);
   const slash = decoded.indexOf('/');
-  const bucket = slash < 0 ? decoded : decoded.slice(0, slash);
-  const key = slash < 0 ? '' : decoded.slice(slash + 1);
+  const bucket = byArn?.point.bucket ?? (slash < 0 ? decoded : decoded.slice(0, slash));
+  const key = byArn === undefined ? (slash < 0 ? '' : decoded.slice(slash + 1)) : objectOf(byArn.rest);
   if (!isBucketName(bucket)) throw invalid('Invalid copy source bucket name', text);
   if (key === '' || key.includes('\0') || Buffer.byteLength(key) > maxKeyBytes) {
     throw invalid('Invalid copy source object key', text);
@@ -38,6 +42,11 @@ export function parseCopySource(text: string): CopySource {
     });
   }
   return { bucket, key };
+}
+
+/** What follows `object/` in an ARN; else empty. */
+function objectOf(rest: string): string {
+  return rest.startsWith('object/') ? rest.slice('object/'.length) : '';
 }
 
 /** Header values arrive as latin1; `%XX` and raw UTF-8 bytes mean the same. `+` is a plus. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Authentication } from '../auth/authenticate.ts';
+import type { AccessPoints } from '../http/access-points.ts';
 import type { Headers } from '../http/headers.ts';
 import type { Target } from '../http/target.ts';
 import type { Storage } from '../storage.ts';
@@ -14,6 +15,8 @@ import type { XmlNode } from './xml.ts';
 /** What the protocol needs to know of the configuration. */
 export interface GatewaySettings {
   readonly region: string;
+  /** Other names of buckets, in hosts and ARNs. */
+  readonly accessPoints: AccessPoints;
   /** Who owns every bucket and object. */
   readonly owner: Owner;
   /** Computed and kept for objects whose writer named no checksum (AWS: CRC64NVME); `undefined` computes none. */

@@ -3,6 +3,7 @@
  * rules"). Answered without authentication; they tell nothing but yes or no. Why not is in the log.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { namesBucket } from '../http/hosts.ts';
 import type { Logger } from '../log.ts';
 
 export interface Health {
@@ -41,8 +42,7 @@ export function createHealth({ ready, baseDomains, log }: HealthOptions): Health
   };
 
   const isKey = (host: string | undefined): boolean => {
-    const name = host?.toLowerCase().replace(/:\d+$/, '');
-    return name !== undefined && baseDomains.some((domain) => name.endsWith(`.${domain}`));
+    return namesBucket(host, baseDomains);
   };
 
   return {

@@ -1,10 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { AccessPoints } from '../../src/http/access-points.ts';
+import { createHostReader } from '../../src/http/hosts.ts';
 import { parseTarget, Query, type TargetOptions } from '../../src/http/target.ts';
 import { S3Error } from '../../src/s3/errors.ts';
 
 const host = 'localhost:9000';
-const domains = { hosts: ['s3.example.com', 'eu.s3.example.com', 'localhost'] };
+const domains: TargetOptions = {
+  hosts: createHostReader({
+    domains: ['s3.example.com', 'eu.s3.example.com', 'localhost'],
+    regions: ['us-east-1'],
+    accessPoints: new AccessPoints([]),
+  }),
+};
 
 function address(url: string, from: string | undefined = host, options?: TargetOptions) {
   const { bucket, key, style } = parseTarget(url, from, options);

@@ -33,7 +33,10 @@ export const copyObject: Operation = {
     const { bucket, gateway, headers, key } = context;
     refuseBody(context);
     refuseUnsupported(headers);
-    const source = parseCopySource(headers.get('x-amz-copy-source') ?? '');
+    const source = parseCopySource(
+      headers.get('x-amz-copy-source') ?? '',
+      gateway.settings.accessPoints,
+    );
     const condition = readWritePrecondition(headers);
     const asked = headers.get('x-amz-checksum-algorithm');
     const algorithm = asked === undefined ? undefined : readChecksumAlgorithm(asked);
