@@ -6,7 +6,6 @@ import { refuseStreaming } from '../auth/payload.ts';
 import { forwarded, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
 import type { HostReader } from '../http/hosts.ts';
-import type { HostReader } from '../http/hosts.ts';
 import { newRequestId } from '../http/request-id.ts';
 import { parseTarget, type Target } from '../http/target.ts';
 import { UploadStoreUnavailable } from '../uploads/types.ts';
@@ -46,7 +45,6 @@ export type Dispatch = (exchange: Exchange) => Promise<Response>;
 
 export function createDispatcher(options: DispatcherOptions): Dispatch {
   const { authenticate, gateway, hosts, operations } = options;
-  const { accessPoints } = gateway.settings;
   const { accessPoints } = gateway.settings;
   const trusts = proxyTrust(options.trustedProxies);
   const match = createMatcher(operations);
@@ -151,7 +149,6 @@ function judge(operation: Operation, target: Target, headers: Headers, auth: Aut
   if (operation.body !== 'object') refuseStreaming(auth.payload);
   if (target.bucket !== undefined) requireBucketName(target.bucket);
   if (target.accessPoint !== undefined) judgeAccessPoint(operation);
-  if (target.accessPoint !== undefined) judgeAccessPoint(operation);
   if (headers.has('x-amz-copy-source') && operation.route.copy !== true) {
     throw new S3Error('InvalidArgument', {
       message: 'You can only specify a copy source header for copy requests.',
@@ -173,11 +170,6 @@ function judgeAccessPoint({ route: { method, on } }: Operation): void {
     extra: { Method: method, ResourceType: 'ACCESSPOINT' },
     headers: { allow: 'GET, HEAD, POST' },
   });
-}
-
-/** As an error names it: the bucket, never the ARN of an access point. */
-function resourceOf({ accessPoint, bucket = '', key = '', path }: Target): string {
-  return accessPoint === undefined ? path : `/${bucket}/${key}`;
 }
 
 /** As an error names it: the bucket, never the ARN of an access point. */

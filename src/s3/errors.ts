@@ -48,12 +48,12 @@ export const s3Errors = {
     status: 400,
     message: 'The specified access point name or account is not valid.',
   },
-  InvalidAccessPoint: {
-    status: 400,
-    message: 'The specified access point name or account is not valid.',
-  },
   InvalidArgument: { status: 400, message: 'Invalid Argument' },
   InvalidBucketName: { status: 400, message: 'The specified bucket is not valid.' },
+  InvalidBucketOwnerAWSAccountID: {
+    status: 400,
+    message: 'The value of the expected bucket owner parameter must be an AWS account ID.',
+  },
   InvalidChunkSizeError: {
     status: 400,
     message: 'Only the last chunk is allowed to have a size less than 8192 bytes',
@@ -115,7 +115,6 @@ export const s3Errors = {
   MethodNotAllowed: { status: 405, message: 'The specified method is not allowed against this resource.' },
   MissingContentLength: { status: 411, message: 'You must provide the Content-Length HTTP header.' },
   MissingRequestBodyError: { status: 400, message: 'Request Body is empty' },
-  NoSuchAccessPoint: { status: 404, message: 'The specified access point does not exist.' },
   NoSuchAccessPoint: { status: 404, message: 'The specified access point does not exist.' },
   NoSuchBucket: { status: 404, message: 'The specified bucket does not exist' },
   NoSuchBucketPolicy: { status: 404, message: 'The bucket policy does not exist' },
