@@ -253,6 +253,22 @@ export interface SweepCall extends Call {
   readonly isOpen: (uploadId: string) => Promise<boolean>;
   /** Report only. */
   readonly dryRun?: boolean;
+  /** Buckets to look into; all that there are when absent. */
+  readonly isOurs?: (bucket: string) => boolean;
+  /** Told of each private thing that was removed (or, dry, that would be). */
+  readonly onLeftover?: (leftover: Leftover) => void;
+}
+
+export interface Leftover {
+  /** `upload`: staged bytes of an upload that is not open. `write`: of another write that was cut off. `attributes`: of a state that is not to be had. `bucket`: all that was private to a bucket that is gone. */
+  readonly kind: 'upload' | 'write' | 'attributes' | 'bucket';
+  /** Absent where it is of no one bucket. */
+  readonly bucket?: string;
+  /** Of an `upload`; one upload may be told of several times. */
+  readonly uploadId?: string;
+  /** Where it is in the backend, for a person. */
+  readonly place: string;
+  readonly bytes: number;
 }
 
 export interface SweepResult {
@@ -312,6 +328,8 @@ export interface StorageAdapter {
   completeUpload(call: CompleteUploadCall): Promise<ObjectInfo>;
   /** Frees parts that were replaced or refused. Idempotent; a failure is only wasted space. */
   discardParts(call: DiscardPartsCall): Promise<void>;
+  /** Numbers of those parts whose staged bytes are gone or cut short, ascending. Changes nothing. A bucket that is gone has none of them. */
+  findMissingParts(call: DiscardPartsCall): Promise<readonly number[]>;
   /** Frees everything staged for the upload, after Abort or after Complete. Idempotent; never touches the live object. */
   abortUpload(call: UploadCall & { readonly state: UploadState }): Promise<void>;
   /** Collects what crashes left in the private area of every bucket. Never touches a live object or an open upload. */

@@ -115,7 +115,7 @@ function encryptionOf(config: Config): EncryptionSettings {
 }
 
 /** Loads the one store that is configured, and no driver of the other. */
-async function openStore(config: Config, log: Logger): Promise<UploadStore> {
+export async function openStore(config: Config, log: Logger): Promise<UploadStore> {
   const { retentionMs } = config.uploads;
   if (config.redis !== undefined) {
     const { createRedisStore } = await import('./uploads/redis/index.ts');

@@ -118,8 +118,24 @@ function withNames(adapter: StorageAdapter, names: BucketNames | undefined): Sto
     putPart: (call) => adapter.putPart(to(call)),
     completeUpload: (call) => adapter.completeUpload(to(call)),
     discardParts: (call) => adapter.discardParts(to(call)),
+    findMissingParts: (call) => adapter.findMissingParts(to(call)),
     abortUpload: (call) => adapter.abortUpload(to(call)),
-    sweep: (call) => adapter.sweep(call),
+    sweep: (call) => {
+      const { isOurs, onLeftover } = call;
+      const from = (name: string): string | undefined => names.fromBackend(name);
+      return adapter.sweep({
+        ...call,
+        // What lies in other buckets is of others, who know which of their uploads are open.
+        isOurs(name) {
+          const bucket = from(name);
+          return bucket !== undefined && (isOurs === undefined || isOurs(bucket));
+        },
+        onLeftover(leftover) {
+          const bucket = leftover.bucket === undefined ? undefined : from(leftover.bucket);
+          onLeftover?.({ ...leftover, ...(bucket !== undefined && { bucket }) });
+        },
+      });
+    },
   };
 }
 

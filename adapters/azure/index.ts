@@ -8,6 +8,7 @@ import { type AzureAccess, connect } from './client.ts';
 import { createContext, type Limits } from './context.ts';
 import { copyObject } from './copy.ts';
 import { listObjects } from './listing.ts';
+import { findMissingParts } from './missing.ts';
 import { deleteObject, headObject, setAttributes } from './objects.ts';
 import { putObject } from './put.ts';
 import { getObject } from './read.ts';
@@ -94,6 +95,7 @@ export async function createAzureAdapter(options: AzureAdapterOptions): Promise<
     async discardParts() {
       // Uncommitted blocks cannot be removed one by one: they go with the upload.
     },
+    findMissingParts: (call) => findMissingParts(azure, call),
     abortUpload: (call) => abortUpload(azure, call),
     sweep: (call) => sweep(azure, call),
   };

@@ -1,7 +1,7 @@
 /** Collecting what crashes left: staging blobs of uploads and puts, and sidecars that no object refers to. */
 import type { BlobItem, BlockBlobClient } from '@azure/storage-blob';
 import { isAdapterError } from '../errors.ts';
-import type { SweepCall, SweepResult } from '../types.ts';
+import type { Leftover, SweepCall, SweepResult } from '../types.ts';
 import { decodeAttributes } from './attributes.ts';
 import { listBuckets } from './buckets.ts';
 import type { AzureContext } from './context.ts';
@@ -10,14 +10,26 @@ import { metaPrefix, putsPrefix, uploadsPrefix } from './names.ts';
 import { removeStaged } from './stage.ts';
 import { BlobWalk } from './walk.ts';
 
-interface Tally {
-  removed: number;
-  bytes: number;
+class Tally {
+  removed = 0;
+  bytes = 0;
+  readonly #onLeftover: SweepCall['onLeftover'];
+
+  constructor({ onLeftover }: SweepCall) {
+    this.#onLeftover = onLeftover;
+  }
+
+  count(leftover: Leftover): void {
+    this.removed += 1;
+    this.bytes += leftover.bytes;
+    this.#onLeftover?.(leftover);
+  }
 }
 
 export async function sweep(azure: AzureContext, call: SweepCall): Promise<SweepResult> {
-  const tally: Tally = { removed: 0, bytes: 0 };
+  const tally = new Tally(call);
   for (const { name: bucket } of await listBuckets(azure, call.signal)) {
+    if (call.isOurs?.(bucket) === false) continue;
     try {
       await sweepStaged(azure, bucket, uploadsPrefix, call, tally);
       await sweepStaged(azure, bucket, putsPrefix, call, tally);
@@ -27,7 +39,8 @@ export async function sweep(azure: AzureContext, call: SweepCall): Promise<Sweep
       if (!isAdapterError(error, 'NoSuchBucket')) throw error;
     }
   }
-  return tally;
+  const { bytes, removed } = tally;
+  return { removed, bytes };
 }
 
 async function sweepStaged(
@@ -38,13 +51,19 @@ async function sweepStaged(
   tally: Tally,
 ): Promise<void> {
   for await (const item of oldBlobs(azure, bucket, prefix, call)) {
-    if (prefix === uploadsPrefix && (await call.isOpen(item.name.slice(prefix.length)))) continue;
+    const uploadId = prefix === uploadsPrefix ? item.name.slice(prefix.length) : undefined;
+    if (uploadId !== undefined && (await call.isOpen(uploadId))) continue;
     const blob = azure.blob(bucket, item.name);
     const staged = await stagedBytes(azure, blob, call.signal);
     if (staged === undefined) continue;
     if (call.dryRun !== true) await removeStaged(azure, blob, call.signal, { uncommitted: true });
-    tally.removed++;
-    tally.bytes += staged;
+    tally.count({
+      kind: uploadId === undefined ? 'write' : 'upload',
+      bucket,
+      ...(uploadId !== undefined && { uploadId }),
+      place: `${blob.containerName}/${blob.name}`,
+      bytes: staged,
+    });
   }
 }
 
@@ -61,8 +80,12 @@ async function sweepSidecars(
       await azure.send(about('remove orphaned attributes', blob), call.signal, (abortSignal) =>
         blob.deleteIfExists({ abortSignal, deleteSnapshots: 'include' }),
       );
-    tally.removed++;
-    tally.bytes += item.properties.contentLength ?? 0;
+    tally.count({
+      kind: 'attributes',
+      bucket,
+      place: `${blob.containerName}/${blob.name}`,
+      bytes: item.properties.contentLength ?? 0,
+    });
   }
 }
 
@@ -82,8 +105,10 @@ async function* oldBlobs(
   });
   for (let item = await walk.peek(); item !== undefined; item = await walk.peek()) {
     const modified = item.blob?.properties.lastModified;
-    // A blob that was never committed may have no time: whether its upload is open decides.
-    if (item.blob !== undefined && (modified === undefined || modified < olderThan)) yield item.blob;
+    // A blob that was never committed may have no time: whether its upload is open decides. Other such writes may be under way; the service
+    // drops their blocks after a week ("Put Block").
+    const isOld = modified === undefined ? prefix === uploadsPrefix : modified < olderThan;
+    if (item.blob !== undefined && isOld) yield item.blob;
     walk.next();
   }
 }

@@ -189,11 +189,11 @@ export async function abortUpload(
   await removeStaged(azure, stagingBlob(azure, call), call.signal, { uncommitted: false });
 }
 
-function stagingBlob(azure: AzureContext, call: UploadCall): BlockBlobClient {
+export function stagingBlob(azure: AzureContext, call: UploadCall): BlockBlobClient {
   return azure.blob(call.bucket, uploadsPrefix + call.uploadId);
 }
 
-function isDirect(state: UploadState): boolean {
+export function isDirect(state: UploadState): boolean {
   return typeof state === 'object' && state !== null && 'direct' in state && state.direct === true;
 }
 

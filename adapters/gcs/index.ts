@@ -20,6 +20,7 @@ import { copyObject } from './copy.ts';
 import { translate } from './errors.ts';
 import { type Gcs, MAX_OBJECT_BYTES } from './gcs.ts';
 import { listObjects } from './list.ts';
+import { findMissingParts } from './missing.ts';
 import { abortUpload, beginUpload, completeUpload, discardParts, putPart } from './multipart.ts';
 import { MAX_NAME_BYTES } from './names.ts';
 import { deleteObject, getObject, headObject, setAttributes } from './objects.ts';
@@ -104,6 +105,7 @@ export function createGcsAdapter(options: GcsOptions = {}): StorageAdapter {
     putPart: (call) => putPart(gcs, call),
     completeUpload: (call) => completeUpload(gcs, call),
     discardParts: (call) => discardParts(gcs, call),
+    findMissingParts: (call) => findMissingParts(gcs, call),
     abortUpload: (call) => abortUpload(gcs, call),
     sweep: (call) => sweep(gcs, call),
   };

@@ -37,7 +37,7 @@ import {
 import { nameOf, UPLOADS } from './names.ts';
 
 /** Where a part's bytes are. An empty part has none: `name` is missing. */
-interface Token {
+export interface Token {
   /** Below the upload's own prefix. */
   readonly name?: string;
   readonly generation?: string;

@@ -1,5 +1,5 @@
 /** Collecting private objects that crashes left behind. */
-import type { SweepCall, SweepResult } from '../types.ts';
+import type { Leftover, SweepCall, SweepResult } from '../types.ts';
 import type { Resource } from './api.ts';
 import { METADATA_KEY } from './attributes.ts';
 import { privatePages, removeAll } from './batch.ts';
@@ -14,20 +14,32 @@ export async function sweep(gcs: Gcs, call: SweepCall): Promise<SweepResult> {
   const swept = { removed: 0, bytes: 0 };
   const open = remembered(call.isOpen);
   for (const { name: bucket } of await listBuckets(gcs, call.signal)) {
+    if (call.isOurs?.(bucket) === false) continue;
     await calling(gcs, { action: 'sweep a bucket', bucket, signal: call.signal }, async (from) => {
-      const rooms: ReadonlyArray<readonly [string, (object: Resource) => Promise<boolean>]> = [
-        [UPLOADS, async ({ name }) => !(await open(uploadOf(name)))],
-        [PUTS, async () => true],
-        [ATTRIBUTES, async (sidecar) => !(await needed(gcs, from, sidecar, call.signal))],
+      const rooms: ReadonlyArray<
+        readonly [string, Leftover['kind'], (object: Resource) => Promise<boolean>]
+      > = [
+        [UPLOADS, 'upload', async ({ name }) => !(await open(uploadOf(name)))],
+        [PUTS, 'write', async () => true],
+        [ATTRIBUTES, 'attributes', async (sidecar) => !(await needed(gcs, from, sidecar, call.signal))],
       ];
-      for (const [prefix, isGarbage] of rooms) {
+      for (const [prefix, kind, isGarbage] of rooms) {
         for await (const page of privatePages(gcs, from, prefix, call.signal)) {
           const old = page.filter(({ timeCreated }) => Date.parse(timeCreated) < call.olderThan.getTime());
           const verdicts = await mapInFlight(old, IN_FLIGHT, isGarbage);
           const garbage = old.filter((_, i) => verdicts[i]);
           if (call.dryRun !== true) await removeAll(gcs, from, garbage, call.signal);
-          swept.removed += garbage.length;
-          swept.bytes += garbage.reduce((sum, { size }) => sum + Number(size), 0);
+          for (const { name, size } of garbage) {
+            swept.removed += 1;
+            swept.bytes += Number(size);
+            call.onLeftover?.({
+              kind,
+              bucket,
+              ...(kind === 'upload' && { uploadId: uploadOf(name) }),
+              place: `${from}/${name}`,
+              bytes: Number(size),
+            });
+          }
         }
       }
     });

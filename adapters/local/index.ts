@@ -13,6 +13,7 @@ import { maxKeyBytes } from './names.ts';
 import * as reading from './reading.ts';
 import { sweep } from './sweep.ts';
 import { completeUpload } from './uploads/complete.ts';
+import { findMissingParts } from './uploads/missing.ts';
 import * as parts from './uploads/parts.ts';
 import * as writing from './writing.ts';
 
@@ -97,6 +98,7 @@ export function createLocalAdapter({ root, durability, fs }: LocalOptions): Stor
     putPart: (call) => run(parts.putPart, call),
     completeUpload: (call) => run(completeUpload, call),
     discardParts: (call) => run(parts.discardParts, call),
+    findMissingParts: (call) => run(findMissingParts, call),
     abortUpload: (call) => run(parts.abortUpload, call),
     sweep: (call) => run(sweep, call),
   };

@@ -2,7 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { isAdapterError } from '../errors.ts';
-import type { SweepCall, SweepResult } from '../types.ts';
+import type { Leftover, SweepCall, SweepResult } from '../types.ts';
 import { moveToTrash } from './buckets.ts';
 import type { Context } from './context.ts';
 import { FromCaller, orMissing } from './errors.ts';
@@ -16,7 +16,7 @@ export async function sweep(context: Context, call: SweepCall): Promise<SweepRes
   await work.directory(layout.temporary);
   await work.directory(layout.trash);
   for (const bucket of await work.names(layout.buckets)) {
-    if (!isBucketName(bucket)) continue;
+    if (!isBucketName(bucket) || call.isOurs?.(bucket) === false) continue;
     if ((await bucketIdentity(context, bucket)) === undefined) {
       await work.removedBucket(bucket);
       continue;
@@ -44,7 +44,7 @@ class Sweep {
 
   /** Everything in a directory that holds nothing to be kept. */
   async directory(path: string): Promise<void> {
-    for (const name of await this.names(path)) await this.#remove(join(path, name));
+    for (const name of await this.names(path)) await this.#remove({ kind: 'write', place: join(path, name) });
   }
 
   /** The bucket's directory is gone, so nobody can reach what was private to it. */
@@ -52,7 +52,8 @@ class Sweep {
     const path = this.#context.layout.ofBucket(bucket);
     const { newest, bytes } = await this.#measure(path);
     if (newest >= this.#call.olderThan.getTime()) return;
-    if (this.#call.dryRun) return this.#count(bytes);
+    const leftover: Leftover = { kind: 'bucket', bucket, place: path, bytes };
+    if (this.#call.dryRun) return this.#count(leftover);
     const release = await this.#context.locks.acquireAll();
     let trash: string | undefined;
     try {
@@ -62,15 +63,16 @@ class Sweep {
     } finally {
       release();
     }
-    await this.#drop(trash, bytes);
+    await this.#drop(trash, leftover);
   }
 
   async upload(bucket: string, uploadId: string): Promise<void> {
     const path = join(this.#context.layout.uploads(bucket), uploadId);
     const { newest, bytes } = await this.#measure(path);
     if (newest >= this.#call.olderThan.getTime() || (await this.#call.isOpen(uploadId))) return;
-    if (this.#call.dryRun) return this.#count(bytes);
-    await this.#drop(await moveToTrash(this.#context, path), bytes);
+    const leftover: Leftover = { kind: 'upload', bucket, uploadId, place: path, bytes };
+    if (this.#call.dryRun) return this.#count(leftover);
+    await this.#drop(await moveToTrash(this.#context, path), leftover);
   }
 
   /** Attributes of states that are not, or no longer, to be had. */
@@ -84,12 +86,14 @@ class Sweep {
         if (!this.#isOld(stats)) continue;
         const owner = await this.#owner(bucket, path);
         if (owner === 'unreadable') unreadable.push(path);
-        else if (owner === 'gone') await this.#remove(path, stats);
+        else if (owner === 'gone') await this.#remove({ kind: 'attributes', bucket, place: path }, stats);
       }
     }
     if (unreadable.length === 0) return;
     const live = await this.#ofLiveObjects(bucket, new Set(unreadable));
-    for (const path of unreadable) if (!live.has(path)) await this.#remove(path);
+    for (const place of unreadable) {
+      if (!live.has(place)) await this.#remove({ kind: 'attributes', bucket, place });
+    }
   }
 
   async #owner(bucket: string, path: string): Promise<'live' | 'gone' | 'unreadable'> {
@@ -129,23 +133,25 @@ class Sweep {
     return stats !== undefined && stats.mtimeMs < this.#call.olderThan.getTime();
   }
 
-  async #remove(path: string, known?: BigIntStats): Promise<void> {
+  async #remove(leftover: Omit<Leftover, 'bytes'>, known?: BigIntStats): Promise<void> {
     const { layer, look } = this.#context.files;
-    const stats = known ?? (await look.lstat(path));
+    const { place } = leftover;
+    const stats = known ?? (await look.lstat(place));
     if (!this.#isOld(stats)) return;
-    const bytes = stats.isDirectory() ? (await this.#measure(path)).bytes : Number(stats.size);
-    if (!this.#call.dryRun) await layer.rm(path, { recursive: true, force: true });
-    this.#count(bytes);
+    const bytes = stats.isDirectory() ? (await this.#measure(place)).bytes : Number(stats.size);
+    if (!this.#call.dryRun) await layer.rm(place, { recursive: true, force: true });
+    this.#count({ ...leftover, bytes });
   }
 
-  async #drop(trash: string | undefined, bytes: number): Promise<void> {
+  async #drop(trash: string | undefined, leftover: Leftover): Promise<void> {
     if (trash === undefined) return;
     await this.#context.files.layer.rm(trash, { recursive: true, force: true });
-    this.#count(bytes);
+    this.#count(leftover);
   }
 
-  #count(bytes: number): void {
-    this.result = { removed: this.result.removed + 1, bytes: this.result.bytes + bytes };
+  #count(leftover: Leftover): void {
+    this.result = { removed: this.result.removed + 1, bytes: this.result.bytes + leftover.bytes };
+    this.#call.onLeftover?.(leftover);
   }
 
   /** Bytes on disk below a path, and when anything there changed last. */

@@ -1,74 +1,109 @@
 /** The command line. */
-import { parseArgs } from 'node:util';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { suggestion } from '../config/problems.ts';
-import { environmentName, settings } from '../config/settings.ts';
 
-export const commands = ['serve', 'check-config', 'credentials', 'help', 'version'] as const;
+export const commands = [
+  'serve',
+  'verify',
+  'doctor',
+  'check-config',
+  'credentials',
+  'help',
+  'version',
+] as const;
 export type Command = (typeof commands)[number];
 
 export interface Arguments {
   readonly command: Command;
+  /** Set when it is the help of this command that is wanted. */
+  readonly about?: Command;
   readonly config: string | undefined;
+  /** Words after the command. */
+  readonly operands: readonly string[];
+  /** Options of the command itself, as they were written. */
+  readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }
 
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+const common = {
+  config: { type: 'string', short: 'c' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const satisfies ParseArgsOptionsConfig;
+
+interface Grammar {
+  readonly operands: number;
+  readonly options: ParseArgsOptionsConfig;
+}
+
+const plain: Grammar = { operands: 0, options: {} };
+const grammars: Readonly<Record<Command, Grammar>> = {
+  serve: plain,
+  verify: {
+    operands: 1,
+    options: {
+      concurrency: { type: 'string' },
+      report: { type: 'string' },
+      resume: { type: 'string' },
+    },
+  },
+  doctor: {
+    operands: 0,
+    options: {
+      fix: { type: 'boolean' },
+      'older-than': { type: 'string' },
+      report: { type: 'string' },
+    },
+  },
+  'check-config': plain,
+  credentials: plain,
+  help: plain,
+  version: plain,
+};
+
 /** @throws UsageError */
 export function parseArguments(argv: readonly string[]): Arguments {
-  const { values, positionals } = parse(argv);
-  if (values.help === true) return { command: 'help', config: undefined };
-  if (values.version === true) return { command: 'version', config: undefined };
-  const [name = 'serve', ...rest] = positionals;
+  // What is an option of a command is known once the command is; until then all of them are.
+  const every = Object.assign({}, ...Object.values(grammars).map(({ options }) => options));
+  const [name = 'serve'] = parse(argv, every).positionals;
   const command = commands.find((each) => each === name);
   if (command === undefined)
     throw new UsageError(`there is no command '${name}': ${suggestion(name, commands)}`);
-  if (rest.length > 0) throw new UsageError(`'${rest[0]}' is one word too many`);
-  return { command, config: values.config };
+  const grammar = grammars[command];
+  const { positionals, values } = parse(argv, grammar.options);
+  const { config, help, version, ...options } = values;
+  const parsed = { command, operands: positionals.slice(1), options, config: asText(config) };
+  if (help === true) return { ...parsed, command: 'help', about: command };
+  if (version === true) return { ...parsed, command: 'version' };
+  const tooMany = parsed.operands[grammar.operands];
+  if (tooMany !== undefined) throw new UsageError(`'${tooMany}' is one word too many`);
+  return parsed;
 }
 
-function parse(argv: readonly string[]) {
+function asText(value: string | boolean | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+interface Parsed {
+  readonly values: Readonly<Record<string, string | boolean | undefined>>;
+  readonly positionals: readonly string[];
+}
+
+function parse(argv: readonly string[], options: ParseArgsOptionsConfig): Parsed {
   try {
-    return parseArgs({
+    const { positionals, values } = parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: {
-        config: { type: 'string', short: 'c' },
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-      },
+      options: { ...options, ...common },
     });
+    return { positionals, values: values as Parsed['values'] };
   } catch (error) {
     // Node says well what is wrong, and then how to pass it as a word, which is of no use here.
     throw new UsageError(
       error instanceof Error ? (error.message.split('. To specify')[0] ?? '') : String(error),
     );
   }
-}
-
-export function helpText(): string {
-  const names = Object.entries(settings).map(([key, { default: initial, summary }]) => {
-    const shown = initial === undefined || initial === '' ? '' : ` [${initial}]`;
-    return `  ${environmentName(key)}${shown}\n      ${summary.replaceAll('`', '')}`;
-  });
-  return `partway: an S3 gateway for a local directory, Azure block blobs and Google Cloud Storage
-
-Usage: partway [command] [options]
-
-  serve            serve S3 (the default)
-  check-config     look the configuration over, ask the backends, report every problem
-  credentials      print the generated key pair as shell commands:  eval "$(partway credentials)"
-
-  -c, --config FILE   configuration file [partway.yaml, if there is one]
-  -h, --help
-  -v, --version
-
-Exit status: 0 fine, 1 failed, 2 wrong usage or configuration.
-
-Settings, by environment or in the file (docs/configuration.md); the environment wins. Secrets can be put in a file
-that is named by the same variable with _FILE at its end.
-
-${names.join('\n')}
-`;
 }

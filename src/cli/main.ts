@@ -1,6 +1,9 @@
 /** The commands. Returns the exit status; only `src/main.ts` touches the process. */
 import { type Config, ConfigError, loadConfig } from '../config.ts';
-import { type Arguments, helpText, parseArguments, UsageError } from './arguments.ts';
+import { createScrubber } from '../log/redact.ts';
+import { type Arguments, parseArguments, UsageError } from './arguments.ts';
+import { helpText } from './help.ts';
+import { secretsOf } from './process-log.ts';
 import { version } from './version.ts';
 
 export interface Surroundings {
@@ -33,11 +36,12 @@ export async function main(around: Surroundings): Promise<number> {
   }
 }
 
-async function run({ command, config: file }: Arguments, around: Surroundings): Promise<number> {
+async function run(args: Arguments, around: Surroundings): Promise<number> {
+  const { about, command, config: file } = args;
   const load = (): Config => loadConfig({ ...around, file });
   switch (command) {
     case 'help':
-      around.out(helpText());
+      around.out(helpText(about));
       return 0;
     case 'version':
       around.out(`${version()}\n`);
@@ -46,13 +50,30 @@ async function run({ command, config: file }: Arguments, around: Surroundings): 
       return await printCredentials(load(), around.out);
     case 'check-config': {
       const { checkConfig } = await import('./check-config.ts');
-      return await checkConfig(load(), around.out);
+      const config = load();
+      return await checkConfig(config, withoutSecrets(config, around).out);
+    }
+    case 'verify': {
+      const { runVerify } = await import('./verify.ts');
+      const config = load();
+      return await runVerify(config, args, withoutSecrets(config, around));
+    }
+    case 'doctor': {
+      const { runDoctor } = await import('./doctor.ts');
+      const config = load();
+      return await runDoctor(config, args, withoutSecrets(config, around));
     }
     case 'serve': {
       const { serve } = await import('./serve.ts');
       return await serve(load());
     }
   }
+}
+
+/** What a service says when it fails may hold what it was given. */
+function withoutSecrets(config: Config, around: Surroundings): Surroundings {
+  const scrub = createScrubber(secretsOf(config, config.credentials));
+  return { ...around, out: (text) => around.out(scrub(text)), err: (text) => around.err(scrub(text)) };
 }
 
 /** The pair that `serve` uses when none is configured. */

@@ -7,12 +7,7 @@ export function createProcessLog(config: Config, credentials: readonly Credentia
   const log = createLogger({
     ...config.log,
     color: process.stderr.isTTY && process.env['NO_COLOR'] === undefined,
-    secrets: [
-      ...credentials.map((credential) => credential.secretAccessKey),
-      ...config.backends.flatMap(backendSecrets),
-      ...redisSecrets(config.redis),
-      ...config.encryption.keys.map(({ key }) => key),
-    ],
+    secrets: secretsOf(config, credentials),
   });
   process.on('uncaughtException', (error) => {
     log.error('uncaught failure, the process ends', { error });
@@ -20,6 +15,16 @@ export function createProcessLog(config: Config, credentials: readonly Credentia
     process.exit(1);
   });
   return log;
+}
+
+/** What must not show wherever it turns up. */
+export function secretsOf(config: Config, credentials: readonly Credential[]): readonly string[] {
+  return [
+    ...credentials.map((credential) => credential.secretAccessKey),
+    ...config.backends.flatMap(backendSecrets),
+    ...redisSecrets(config.redis),
+    ...config.encryption.keys.map(({ key }) => key),
+  ];
 }
 
 function backendSecrets(backend: BackendConfig): readonly string[] {

@@ -17,12 +17,15 @@ export interface MasterKeySet {
 /**
  * The configured keys; without any, the one kept in the state directory, which is made if there is none. Gateways that share Redis share
  * their objects too, and one's own key would be of no use to the others: they get none made. A kept key always goes on opening what it
- * encrypted. @throws ConfigError
+ * encrypted. With `make: false` none is made at all, for who only reads. @throws ConfigError
  */
-export function loadMasterKeys({ encryption, redis, stateDir }: Config): MasterKeySet {
+export function loadMasterKeys(
+  { encryption, redis, stateDir }: Config,
+  { make: mayMake = true }: { readonly make?: boolean } = {},
+): MasterKeySet {
   const file = join(stateDir, 'master-key');
   const read = (): MasterKeyConfig | undefined => readKey(file);
-  const make = encryption.keys.length === 0 && redis === undefined;
+  const make = mayMake && encryption.keys.length === 0 && redis === undefined;
   let kept: MasterKeyConfig | undefined;
   try {
     kept = make ? keepPrivateFile(file, newKey, read).value : read();

@@ -138,7 +138,8 @@ function cleanEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PARTWAY_')));
 }
 
-function settingsOf(options: GatewayOptions, deployment: Deployment, port: number): Record<string, string> {
+/** What the process gets in its environment. */
+export function settingsOf(options: GatewayOptions, deployment: Deployment, port: number): Record<string, string> {
   return {
     PARTWAY_LISTEN: `127.0.0.1:${port}`,
     PARTWAY_STATE_DIR: join(deployment.dir, 'state'),

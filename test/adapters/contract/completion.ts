@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AdapterError } from '../../../adapters/errors.ts';
+import type { Leftover, StoredPart } from '../../../adapters/types.ts';
 import {
   begin,
   bytes,
@@ -210,9 +211,23 @@ export function completionContract(contract: Contract): void {
 
       const past = new Date(Date.now() - 3_600_000);
       await adapter.sweep({ olderThan: past, isOpen: async () => false });
-      const dry = await adapter.sweep({ olderThan: soon(), isOpen, dryRun: true });
+      const told: Leftover[] = [];
+      const onLeftover = (leftover: Leftover): number => told.push(leftover);
+      const isOurs = (name: string): boolean => name !== bucket;
+      await adapter.sweep({ olderThan: soon(), isOpen, isOurs, onLeftover });
+      expect(told.filter((leftover) => leftover.bucket === bucket)).toEqual([]);
+      told.length = 0;
+      const dry = await adapter.sweep({ olderThan: soon(), isOpen, dryRun: true, onLeftover });
       expect(dry.removed).toBeGreaterThan(0);
       expect(dry.bytes).toBeGreaterThanOrEqual(SIZE);
+      expect(told).toHaveLength(dry.removed);
+      expect(told.reduce((sum, leftover) => sum + leftover.bytes, 0)).toBe(dry.bytes);
+      const ofBucket = told.filter((leftover) => leftover.bucket === bucket);
+      expect(ofBucket.length).toBeGreaterThan(0);
+      for (const leftover of ofBucket) {
+        expect(leftover).toMatchObject({ kind: 'upload', uploadId: lost.uploadId });
+        expect(leftover.place).not.toBe('');
+      }
       const swept = await adapter.sweep({ olderThan: soon(), isOpen });
       expect(swept.removed).toBeGreaterThan(0);
       expect(swept.bytes).toBeGreaterThanOrEqual(SIZE);
@@ -222,6 +237,25 @@ export function completionContract(contract: Contract): void {
       await complete(adapter, open, [first]);
       await adapter.abortUpload(open);
       await expectObject(adapter, bucket, key, bytes(SIZE, 7));
+    });
+
+    it('tells which parts have lost their bytes', async () => {
+      const { adapter, replica } = contract;
+      const bucket = await contract.bucket();
+      const upload = await begin(adapter, bucket, 'key');
+      const stored = [
+        await part(adapter, upload, 1, bytes(SIZE, 1)),
+        await part(adapter, upload, 2, bytes(SIZE, 2)),
+        await part(adapter, upload, 3, bytes(1000, 3)),
+        await part(adapter, upload, 9, bytes(SIZE + 1, 4)),
+        await part(adapter, upload, 10, Buffer.alloc(0)),
+      ];
+      const missing = (parts: readonly StoredPart[]): Promise<readonly number[]> =>
+        replica.findMissingParts({ ...upload, parts });
+      expect(await missing(stored)).toEqual([]);
+      expect(await missing([])).toEqual([]);
+      await adapter.abortUpload(upload);
+      expect(await missing(stored)).toEqual([1, 2, 3, 9]);
     });
 
     it('lets an upload ID be any of the letters it may have', async () => {
