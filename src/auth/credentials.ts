@@ -1,6 +1,7 @@
 /** Who may sign requests, and with what. Secrets are wrapped so that no log, error or JSON can show them. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { inspect } from 'node:util';
+import type { Grants } from '../access/grants.ts';
 
 const shown = '[secret]';
 
@@ -37,8 +38,19 @@ export class Secret {
 
 /** Who a credential speaks for, as `Owner` and `Initiator` show it. */
 export interface Identity {
+  /** Canonical user ID. */
   readonly id: string;
   readonly displayName: string;
+  /** Absent for the account itself, which may do everything. */
+  readonly user?: User;
+}
+
+/** One of several who share the account. */
+export interface User {
+  readonly name: string;
+  /** May do everything, as the account itself. */
+  readonly isAdministrator: boolean;
+  readonly grants: Grants;
 }
 
 export interface Credential {

@@ -1,5 +1,5 @@
 /** What a proxy in front says of the client (`X-Forwarded-*`); believed of configured proxies only, since anybody can send it. */
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Headers } from './headers.ts';
 
 /** Whether the peer of a connection is one of ours. `networks`: addresses and CIDR ranges. */
@@ -28,4 +28,23 @@ export function forwarded(headers: Headers): { readonly host?: string; readonly 
     ...(host !== undefined && { host }),
     ...(proto !== undefined && { secure: proto === 'https' }),
   };
+}
+
+/**
+ * Where a request came from: the last address of `X-Forwarded-For` that is none of our proxies, since whatever stands before it was
+ * sent by the client and may be invented.
+ */
+export function clientAddress(
+  peer: string | undefined,
+  headers: Headers,
+  trusts: (address: string | undefined) => boolean,
+): string | undefined {
+  let address = peer;
+  const told = headers.get('x-forwarded-for')?.split(',') ?? [];
+  while (trusts(address) && told.length > 0) {
+    const next = told.pop()?.trim() ?? '';
+    if (isIP(next) === 0) break;
+    address = next;
+  }
+  return address?.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

@@ -1,8 +1,11 @@
 /** `x-amz-copy-source` and its conditions. */
 import { isAdapterError } from '../../adapters/errors.ts';
-import type { ObjectInfo } from '../../adapters/types.ts';
+import type { ObjectAttributes, ObjectInfo } from '../../adapters/types.ts';
 import type { AccessPoints } from '../http/access-points.ts';
 import { judgeCopySource, readCopySourceConditions } from '../http/conditions.ts';
+import { accessOf, concealMissing, requireAccess } from './access/authorize.ts';
+import { requireExpectedOwner } from './access/expected-owner.ts';
+import { permissionFor } from './access/permissions.ts';
 import { fromAdapterError } from './adapter-errors.ts';
 import { S3Error } from './errors.ts';
 import { isBucketName } from './names.ts';
@@ -68,17 +71,44 @@ function invalid(message: string, value: string, cause?: unknown): S3Error {
   });
 }
 
-/** The source as it is now, if the request's conditions on it hold. */
+/** The source as it is now, if the caller may read it and the request's conditions on it hold. */
 export async function headCopySource(context: RequestContext, source: CopySource): Promise<ObjectInfo> {
-  const info = await aboutSource(source, () =>
-    context.gateway.storage.for(source.bucket).headObject({ ...source, signal: context.signal }),
-  );
+  const info = await aboutSource(source, async () => {
+    await requireSource(context, source);
+    try {
+      return await context.gateway.storage
+        .for(source.bucket)
+        .headObject({ ...source, signal: context.signal });
+    } catch (error) {
+      await concealMissing(error, context, source);
+      throw error;
+    }
+  });
   const failed = judgeCopySource(readCopySourceConditions(context.headers), {
     etag: info.attributes.etag,
     lastModified: info.lastModified,
   });
   if (failed !== undefined) throw new S3Error('PreconditionFailed', { extra: { Condition: failed } });
   return info;
+}
+
+async function requireSource(context: RequestContext, source: CopySource): Promise<void> {
+  const { gateway, headers } = context;
+  requireExpectedOwner(headers, accessOf(gateway).accountId, 'x-amz-source-expected-bucket-owner');
+  const action = permissionFor('s3:GetObject', headers.get(header)?.includes('?versionId=') === true);
+  await requireAccess(context, { action, ...source });
+}
+
+/** Tags go along with a copy only for who may read them there and write them here ("CopyObject", permissions). */
+export async function requireTagsOfSource(
+  context: RequestContext,
+  source: CopySource,
+  tags: ObjectAttributes['tags'],
+): Promise<void> {
+  if (Object.keys(tags ?? {}).length === 0) return;
+  const { bucket, key } = context;
+  await requireAccess(context, { action: 's3:GetObjectTagging', ...source });
+  await requireAccess(context, { action: 's3:PutObjectTagging', bucket, key });
 }
 
 /** Names the source, not the target, in what goes wrong with it. A source replaced under the copy is a conflict to be tried again. */

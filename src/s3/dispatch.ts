@@ -1,14 +1,18 @@
 /** The way of a request through the protocol: target → authentication → table → operation → answer. */
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { isAdapterError } from '../../adapters/errors.ts';
 import type { Authenticate, Authentication } from '../auth/authenticate.ts';
 import { refuseStreaming } from '../auth/payload.ts';
-import { forwarded, proxyTrust } from '../http/forwarded.ts';
+import { clientAddress, forwarded, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
 import type { HostReader } from '../http/hosts.ts';
 import { newRequestId } from '../http/request-id.ts';
 import { parseTarget, type Target } from '../http/target.ts';
+import type { AccessNotes } from '../server/env.ts';
 import { UploadStoreUnavailable } from '../uploads/types.ts';
+import { handleIfAllowed } from './access/authorize.ts';
 import { fromAdapterError, retryAfter } from './adapter-errors.ts';
 import { type AnswerContext, answer, errorAnswer } from './answer.ts';
 import { crossOriginAnswer, preflight } from './bucket/cross-origin.ts';
@@ -29,7 +33,7 @@ export interface Exchange {
   readonly continue: () => void;
   /** What the access log tells. */
   readonly log: Logger;
-  readonly notes: { requestId?: string; operation?: string; identity?: string; error?: string };
+  readonly notes: AccessNotes;
 }
 
 export interface DispatcherOptions {
@@ -66,8 +70,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
   ): { operation: Operation; context: RequestContext } => {
     const { incoming, notes } = exchange;
     const auth = authenticate({ method, target, headers: sent });
-    if (auth.kind === 'anonymous') throw new S3Error('AccessDenied');
-    notes.identity = auth.accessKeyId;
+    if (auth.kind === 'signed') {
+      notes.identity = auth.identity.user?.name ?? auth.identity.displayName;
+      notes.accessKeyId = auth.accessKeyId;
+    }
 
     const headers = withHoisted(sent, auth);
     const operation = match({
@@ -91,6 +97,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       headers,
       auth,
       scheme,
+      client: {
+        address: clientAddress(incoming.socket.remoteAddress, sent, trusts),
+        tlsVersion: () => tlsVersion(incoming.socket),
+      },
       body,
       signal: exchange.signal,
     };
@@ -110,7 +120,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       if (sent.has('origin')) answering.crossOrigin = crossOriginAnswer(gateway, target, sent, method);
       const { context, operation } = prepare(exchange, answering, head);
       subject = context;
-      const handled = Promise.try(operation.handle, context);
+      const handled = handleIfAllowed(operation, context);
       if (operation.slow !== true) return await answer(await handled, answering);
       const translated = (error: unknown): S3Error => translate(error, context, gateway, exchange);
       return await keepAlive(handled, gateway.settings.keepAliveAfterMs, answering, translated);
@@ -129,6 +139,11 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
     }
     return response;
   };
+}
+
+/** `TLSv1.3` → `1.3` */
+function tlsVersion(socket: Socket): string | undefined {
+  return socket instanceof TLSSocket ? socket.getProtocol()?.replace('TLSv', '') : undefined;
 }
 
 /** What is known of a request before anything is judged. */

@@ -5,6 +5,7 @@ import type { Headers } from '../http/headers.ts';
 import type { Target } from '../http/target.ts';
 import type { Storage } from '../storage.ts';
 import type { UploadStore } from '../uploads/types.ts';
+import type { AccessSettings } from './access/settings.ts';
 import type { BucketDocuments } from './bucket/documents.ts';
 import type { ChecksumAlgorithm } from './checksums/algorithms.ts';
 import type { EncryptionSettings } from './encryption/settings.ts';
@@ -47,6 +48,8 @@ export interface Gateway {
   /** Configuration of buckets: CORS, policy, tags … */
   readonly documents: BucketDocuments;
   readonly uploads: UploadStore;
+  /** The account and its users; absent: an account that has none, `000000000000`. */
+  readonly access?: AccessSettings;
   readonly log: Logger;
   /** Runs work that the answer need not wait for; a graceful stop waits for it. A failure is logged, never thrown. */
   readonly background: (what: string, work: () => Promise<unknown>) => void;
@@ -66,9 +69,18 @@ export interface RequestContext {
   readonly auth: Authentication;
   /** `https` where the client sees TLS. */
   readonly scheme: 'http' | 'https';
+  readonly client: Client;
   readonly body: RequestBody;
   /** Aborts when the client is gone. For reads; a write that was acknowledged to the store goes on. */
   readonly signal: AbortSignal;
+}
+
+/** The far end of the connection. */
+export interface Client {
+  /** Behind a trusted proxy, the address that the proxy tells. */
+  readonly address: string | undefined;
+  /** `1.3`; of the connection to us, `undefined` without TLS. */
+  readonly tlsVersion: () => string | undefined;
 }
 
 /** An answer before it is put on the wire. */
@@ -90,6 +102,8 @@ export interface Operation {
    * DeleteObjects) its handler asks for.
    */
   readonly permission: string;
+  /** Nothing is asked before `handle`, which asks by itself: of each key of DeleteObjects, or as the signer of a form. */
+  readonly asksItself?: true;
   readonly route: Route;
   /** Whether the request may carry a body: an object's bytes, a document, or none. */
   readonly body: 'object' | 'document' | 'none';

@@ -25,6 +25,7 @@ export function logAccess(
     operation: notes.operation,
     error: notes.error,
     identity: notes.identity,
+    accessKeyId: notes.accessKeyId,
     requestId: notes.requestId,
     remote: incoming.socket.remoteAddress,
   });

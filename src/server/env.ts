@@ -6,8 +6,9 @@ export interface AccessNotes {
   requestId?: string;
   /** S3 action: `UploadPart`. */
   operation?: string;
-  /** Who signed it: an access key ID. */
+  /** Whose key it was signed with. */
   identity?: string;
+  accessKeyId?: string;
   /** S3 error code of a refused request. */
   error?: string;
 }

@@ -9,6 +9,7 @@ import {
   headCopySource,
   maxCopySize,
   parseCopySource,
+  requireTagsOfSource,
 } from '../copy-source.ts';
 import { grantCopy, openState, type ReadGrant } from '../encryption/read.ts';
 import { encryptionOf, type WriteEncryption } from '../encryption/write.ts';
@@ -33,10 +34,7 @@ export const copyObject: Operation = {
     const { bucket, gateway, headers, key } = context;
     refuseBody(context);
     refuseUnsupported(headers);
-    const source = parseCopySource(
-      headers.get('x-amz-copy-source') ?? '',
-      gateway.settings.accessPoints,
-    );
+    const source = parseCopySource(headers.get('x-amz-copy-source') ?? '', gateway.settings.accessPoints);
     const condition = readWritePrecondition(headers);
     const asked = headers.get('x-amz-checksum-algorithm');
     const algorithm = asked === undefined ? undefined : readChecksumAlgorithm(asked);
@@ -44,6 +42,7 @@ export const copyObject: Operation = {
     refuseIdleCopy(context, source, directives);
 
     const info = await headCopySource(context, source);
+    if (directives.tagging === 'COPY') await requireTagsOfSource(context, source, info.attributes.tags);
     if (plainSizeOf(info) > maxCopySize) {
       throw new S3Error('InvalidRequest', {
         message: `The specified copy source is larger than the maximum allowable size for a copy source: ${maxCopySize}`,

@@ -1,4 +1,6 @@
 import { isAdapterError } from '../../../adapters/errors.ts';
+import { requireAccess, requireAnyAccess } from '../access/authorize.ts';
+import { permissionFor } from '../access/permissions.ts';
 import { fromAdapterError } from '../adapter-errors.ts';
 import { mapConcurrently } from '../concurrency.ts';
 import { deleteConditionally } from '../delete.ts';
@@ -16,8 +18,10 @@ export const deleteObjects: Operation = {
   permission: 's3:DeleteObject',
   route: { method: 'POST', on: 'bucket', sub: 'delete' },
   body: 'document',
+  asksItself: true,
   async handle(context) {
     const { bucket, gateway } = context;
+    await requireAnyAccess(context, 's3:DeleteObject');
     if (!context.body.hasIntegrity()) {
       throw new S3Error('InvalidRequest', {
         message: 'Missing required header for this request: Content-MD5',
@@ -36,13 +40,16 @@ export const deleteObjects: Operation = {
 };
 
 async function deleteOne(
-  { gateway, bucket }: RequestContext,
+  context: RequestContext,
   object: ObjectToDelete,
 ): Promise<{ readonly deleted?: XmlNode; readonly error?: XmlNode }> {
+  const { bucket, gateway } = context;
   const { key, versionId, ifMatch } = object;
   try {
     const problem = keyProblem(key);
     if (problem !== undefined) throw problem;
+    const action = permissionFor('s3:DeleteObject', versionId !== undefined);
+    await requireAccess(context, { action, bucket, key });
     if (versionId !== undefined && versionId !== 'null') throw new S3Error('NoSuchVersion');
     await deleteConditionally(gateway, bucket, key, ifMatch);
     return { deleted: { Key: key, VersionId: versionId } };

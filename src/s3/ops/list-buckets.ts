@@ -1,3 +1,4 @@
+import { maySee } from '../access/authorize.ts';
 import { S3Error } from '../errors.ts';
 import { decodeToken, encodeToken } from '../listing.ts';
 import type { Operation } from '../operation.ts';
@@ -31,7 +32,8 @@ export const listBuckets: Operation = {
       ({ name }) =>
         (prefix === undefined || name.startsWith(prefix)) &&
         (after === undefined || name > after) &&
-        (region === undefined || region === '' || region === settings.region),
+        (region === undefined || region === '' || region === settings.region) &&
+        maySee(context, name),
     );
     const page = wanted.slice(0, limit);
     const last = page.at(-1);

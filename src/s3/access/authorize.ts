@@ -1,0 +1,140 @@
+/** The question "may they?" as the protocol asks it. */
+import { isAdapterError } from '../../../adapters/errors.ts';
+import type { Caller } from '../../access/caller.ts';
+import { accountCaller, anonymousCaller, userCaller } from '../../access/caller.ts';
+import { type Decision, decide, isOwners } from '../../access/decide.ts';
+import { type Asked, everything, type Grants } from '../../access/grants.ts';
+import type { Policy } from '../../access/policy/types.ts';
+import { isUploadId } from '../../uploads/id.ts';
+import { S3Error } from '../errors.ts';
+import { uploadIdOf } from '../multipart/upload.ts';
+import type { Gateway, Operation, Reply, RequestContext } from '../operation.ts';
+import { type KnownTags, keyValues } from './condition-keys.ts';
+import { accessDenied } from './error-text.ts';
+import { requireExpectedOwner } from './expected-owner.ts';
+import { permissionsOf } from './permissions.ts';
+import { existingTags, needsExistingTags, policyOf } from './policies.ts';
+import { type AccessSettings, plainAccess } from './settings.ts';
+
+export function accessOf(gateway: Gateway): AccessSettings {
+  return gateway.access ?? plainAccess;
+}
+
+/** Runs the operation if its caller may. What it says of keys that are not there is told only to who may list them. */
+export async function handleIfAllowed(operation: Operation, context: RequestContext): Promise<Reply> {
+  if (context.bucket !== '') requireExpectedOwner(context.headers, accessOf(context.gateway).accountId);
+  if (operation.asksItself !== true) await requireOperation(operation, context);
+  try {
+    return await operation.handle(context);
+  } catch (error) {
+    if (operation.route.copy !== true) await concealMissing(error, context, context);
+    throw error;
+  }
+}
+
+/** AccessDenied in AWS's words. The bucket may be another one than the request's: the source of a copy. */
+export async function requireAccess(
+  context: RequestContext,
+  asked: Asked,
+  tags: KnownTags = {},
+): Promise<void> {
+  const decision = await judge(context, asked, tags);
+  if (decision !== 'allowed') throw accessDenied(callerOf(context), asked, decision);
+}
+
+/** AccessDenied for who cannot be allowed it on any key of the bucket. What the keys are is not known before the body is read. */
+export async function requireAnyAccess(context: RequestContext, action: string): Promise<void> {
+  const { bucket, gateway } = context;
+  const caller = callerOf(context);
+  if (grantsOf(context).touch(bucket) || (await policyOf(gateway, bucket)) !== undefined) return;
+  throw accessDenied(caller, { action, bucket }, 'denied');
+}
+
+/** Whether ListBuckets shows a bucket to its caller. */
+export function maySee(context: RequestContext, bucket: string): boolean {
+  return grantsOf(context).touch(bucket);
+}
+
+/**
+ * "If the object you request does not exist, the error depends on whether you also have the s3:ListBucket permission" ("GetObject"):
+ * without it a missing key looks like a forbidden one.
+ */
+export async function concealMissing(
+  error: unknown,
+  context: RequestContext,
+  { bucket, key }: { readonly bucket: string; readonly key: string },
+): Promise<void> {
+  const tells =
+    isAdapterError(error, 'NoSuchObject') || (error instanceof S3Error && error.code === 'NoSuchKey');
+  if (tells) await requireAccess(context, { action: 's3:ListBucket', bucket, prefix: key });
+}
+
+async function requireOperation(operation: Operation, context: RequestContext): Promise<void> {
+  const { auth, bucket, key, target } = context;
+  if (operation.action === 'ListBuckets') {
+    // What is shown is what the caller may reach.
+    if (auth.kind === 'anonymous') throw new S3Error('AccessDenied');
+    return;
+  }
+  if (operation.action === 'CreateMultipartUpload' && auth.kind === 'anonymous') {
+    throw new S3Error('AccessDenied', {
+      message: 'Anonymous users cannot initiate multipart uploads. Please authenticate.',
+    });
+  }
+  for (const action of permissionsOf(operation, context)) {
+    const asked: Asked =
+      key === '' ? { action, bucket, prefix: target.query.get('prefix') ?? '' } : { action, bucket, key };
+    const decision = await judge(context, asked, {});
+    if (decision === 'allowed') continue;
+    if (decision === 'denied' && (await isInitiator(operation, context))) continue;
+    throw accessDenied(callerOf(context), asked, decision);
+  }
+}
+
+async function judge(context: RequestContext, asked: Asked, tags: KnownTags): Promise<Decision> {
+  const { gateway } = context;
+  const caller = callerOf(context);
+  const grants = grantsOf(context);
+  let policy: Policy | undefined;
+  let existing = tags.existing;
+  // A bucket that is to be made has no policy, and the owner's way to the policy must not lead through it.
+  if (asked.action !== 's3:CreateBucket' && !isOwners(asked, caller)) {
+    try {
+      policy = await policyOf(gateway, asked.bucket);
+    } catch (error) {
+      // Whoever may go on is told by the operation, which knows more.
+      if (isAdapterError(error, 'NoSuchBucket') && grants.allow(asked)) return 'allowed';
+      throw error;
+    }
+    if (policy !== undefined && needsExistingTags(policy)) existing ??= await existingTags(gateway, asked);
+  }
+  const values = keyValues(context, asked, caller, { ...tags, ...(existing !== undefined && { existing }) });
+  return decide({ asked, caller, grants, policy, values });
+}
+
+export function callerOf({ auth, gateway }: Pick<RequestContext, 'auth' | 'gateway'>): Caller {
+  const { accountId } = accessOf(gateway);
+  if (auth.kind === 'anonymous') return anonymousCaller(accountId);
+  const { id, user } = auth.identity;
+  if (user === undefined) return accountCaller(accountId, id);
+  return userCaller(accountId, { id, name: user.name, isOwner: user.isAdministrator });
+}
+
+function grantsOf({ auth, gateway }: RequestContext): Grants {
+  if (auth.kind === 'anonymous') return accessOf(gateway).anonymous();
+  const { user } = auth.identity;
+  return user === undefined || user.isAdministrator ? everything : user.grants;
+}
+
+/** Whoever began an upload may list its parts and abort it ("Multipart upload API and permissions"). */
+async function isInitiator({ action }: Operation, context: RequestContext): Promise<boolean> {
+  const { auth, bucket, gateway, key } = context;
+  if (auth.kind === 'anonymous' || (action !== 'AbortMultipartUpload' && action !== 'ListParts'))
+    return false;
+  const uploadId = uploadIdOf(context);
+  if (!isUploadId(uploadId)) return false;
+  const view = await gateway.uploads.get(uploadId);
+  if (view.status === 'none') return false;
+  const { upload } = view;
+  return upload.bucket === bucket && upload.key === key && upload.initiator === auth.identity.id;
+}

@@ -1,0 +1,165 @@
+/**
+ * What a request says of itself to the conditions of a policy (IAM User Guide, "AWS global condition context keys"; Service
+ * Authorization Reference, "Condition keys for Amazon S3"). Looked up one by one: most policies ask for few or none.
+ */
+
+import { listActions } from '../../access/actions.ts';
+import type { Caller } from '../../access/caller.ts';
+import type { Asked } from '../../access/grants.ts';
+import type { KeyValues } from '../../access/policy/evaluate.ts';
+import { parseBasicDate } from '../../auth/dates.ts';
+import type { RequestContext } from '../operation.ts';
+import { parseTaggingHeader } from '../tagging-header.ts';
+
+type Tags = Readonly<Record<string, string>>;
+
+/** Tags that the request's head does not tell. */
+export interface KnownTags {
+  /** Of the object as it is. */
+  readonly existing?: Tags;
+  /** Of the object as it is to be, where they come in the body. */
+  readonly requested?: Tags;
+}
+
+/** Headers that are condition keys under their own names. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  'x-amz-acl',
+  'x-amz-content-sha256',
+  'x-amz-copy-source',
+  'x-amz-metadata-directive',
+  'x-amz-server-side-encryption',
+  'x-amz-server-side-encryption-aws-kms-key-id',
+  'x-amz-server-side-encryption-customer-algorithm',
+  'x-amz-storage-class',
+  'x-amz-website-redirect-location',
+  'x-amz-object-ownership',
+  'x-amz-grant-full-control',
+  'x-amz-grant-read',
+  'x-amz-grant-read-acp',
+  'x-amz-grant-write',
+  'x-amz-grant-write-acp',
+  'if-match',
+  'if-none-match',
+]);
+/** Parameters of lists. */
+const ownParameters: ReadonlySet<string> = new Set(['prefix', 'delimiter', 'max-keys']);
+
+export function keyValues(context: RequestContext, asked: Asked, caller: Caller, tags: KnownTags): KeyValues {
+  const now = new Date();
+  return (key) => {
+    if (key.startsWith('aws:')) return globalValue(key.slice(4), context, caller, now);
+    return key.startsWith('s3:') ? serviceValue(key.slice(3), context, asked, caller, tags, now) : undefined;
+  };
+}
+
+type Values = readonly string[] | undefined;
+
+function one(value: string | undefined): Values {
+  return value === undefined ? undefined : [value];
+}
+
+function globalValue(name: string, context: RequestContext, caller: Caller, now: Date): Values {
+  const isAnonymous = caller.kind === 'anonymous';
+  switch (name) {
+    case 'currenttime':
+      return [now.toISOString()];
+    case 'epochtime':
+      return [String(Math.floor(now.getTime() / 1000))];
+    case 'sourceip':
+      return one(context.client.address);
+    case 'securetransport':
+      return [String(context.scheme === 'https')];
+    case 'referer':
+      return one(context.headers.get('referer'));
+    case 'useragent':
+      return one(context.headers.get('user-agent'));
+    case 'requestedregion':
+      return [context.gateway.settings.region];
+    case 'username':
+      return one(caller.name);
+    case 'userid':
+      return [caller.kind === 'account' ? caller.account : caller.id];
+    case 'principalarn':
+      return isAnonymous ? undefined : [caller.arn];
+    case 'principalaccount':
+      return isAnonymous ? undefined : [caller.account];
+    case 'principaltype':
+      return [isAnonymous ? 'Anonymous' : caller.kind === 'account' ? 'Account' : 'User'];
+    case 'resourceaccount':
+      return [caller.account];
+    default:
+      return undefined;
+  }
+}
+
+function serviceValue(
+  name: string,
+  context: RequestContext,
+  { action }: Asked,
+  caller: Caller,
+  tags: KnownTags,
+  now: Date,
+): Values {
+  const { auth, client, headers, target } = context;
+  if (ownHeaders.has(name)) return one(headers.get(name));
+  if (ownParameters.has(name)) return listActions.has(action) ? one(target.query.get(name)) : undefined;
+  const [head = '', tag] = split(name);
+  switch (head) {
+    case 'existingobjecttag':
+      return one(tagNamed(tags.existing, tag));
+    case 'requestobjecttag':
+      return one(tagNamed(requestedTags(context, tags), tag));
+    case 'requestobjecttagkeys': {
+      const requested = requestedTags(context, tags);
+      return requested === undefined ? undefined : Object.keys(requested);
+    }
+    case 'resourceaccount':
+      return [caller.account];
+    case 'versionid':
+      return one(target.query.get('versionId'));
+    case 'signatureversion':
+      return auth.kind === 'signed' ? ['AWS4-HMAC-SHA256'] : undefined;
+    case 'authtype':
+      if (auth.kind === 'anonymous') return undefined;
+      return [
+        auth.scheme === 'presigned'
+          ? 'REST-QUERY-STRING'
+          : context.method === 'POST' && isForm(headers)
+            ? 'POST'
+            : 'REST-HEADER',
+      ];
+    case 'signatureage': {
+      const signed = auth.kind === 'signed' ? parseBasicDate(auth.signing.timestamp) : undefined;
+      return signed === undefined ? undefined : [String(Math.max(0, now.getTime() - signed.getTime()))];
+    }
+    case 'tlsversion':
+      return one(client.tlsVersion());
+    case 'locationconstraint':
+      return action === 's3:CreateBucket' ? [context.gateway.settings.region] : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isForm(headers: RequestContext['headers']): boolean {
+  return headers.get('content-type')?.toLowerCase().startsWith('multipart/form-data') === true;
+}
+
+/** `existingobjecttag/Project` → both; the tag's name keeps its case only as policies write it: see `tagNamed`. */
+function split(name: string): readonly [string, string?] {
+  const slash = name.indexOf('/');
+  return slash < 0 ? [name] : [name.slice(0, slash), name.slice(slash + 1)];
+}
+
+/** Condition keys are compared without case, tag keys inside them too. */
+function tagNamed(tags: Tags | undefined, wanted: string | undefined): string | undefined {
+  if (tags === undefined || wanted === undefined) return undefined;
+  return Object.entries(tags).find(([name]) => name.toLowerCase() === wanted)?.[1];
+}
+
+/** @throws S3Error of a header that cannot be read: what it asks for is then not done by anybody */
+function requestedTags({ headers }: RequestContext, { requested }: KnownTags): Tags | undefined {
+  if (requested !== undefined) return requested;
+  const text = headers.get('x-amz-tagging');
+  return text === undefined || text === '' ? undefined : parseTaggingHeader(text);
+}
