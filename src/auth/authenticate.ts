@@ -170,7 +170,7 @@ function refuseUnsignedHeaders(headers: Headers, signedHeaders: readonly string[
 function checkSignature(request: RequestToAuthenticate, claim: SignedClaim, key: KeyObject): void {
   const canonical = canonicalRequest({
     method: request.method,
-    path: request.target.path,
+    path: request.target.segments ?? request.target.path,
     query: request.target.query,
     headers: request.headers,
     signedHeaders: claim.signedHeaders,

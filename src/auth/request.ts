@@ -11,7 +11,7 @@ export interface Headers {
 
 export interface RequestToAuthenticate {
   readonly method: string;
-  readonly target: Pick<Target, 'path' | 'query' | 'accessPoint'>;
+  readonly target: Pick<Target, 'path' | 'segments' | 'query' | 'accessPoint'>;
   readonly headers: Headers;
 }
 

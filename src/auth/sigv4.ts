@@ -34,8 +34,8 @@ export interface ChunkSigning {
 
 export interface CanonicalParts {
   readonly method: string;
-  /** Percent-decoded once. */
-  readonly path: string;
+  /** Percent-decoded once; in segments where a slash that was sent encoded is signed so. */
+  readonly path: string | readonly string[];
   readonly query: Iterable<readonly [name: string, value: string]>;
   /** Values by lower-case name, repeated headers joined by `,`; characters are bytes (latin1). */
   readonly headers: { get(name: string): string | undefined };
@@ -51,7 +51,9 @@ export function canonicalRequest(parts: CanonicalParts): string {
   );
   return [
     parts.method,
-    encode(parts.path).replaceAll('%2F', '/'),
+    typeof parts.path === 'string'
+      ? encode(parts.path).replaceAll('%2F', '/')
+      : parts.path.map(encode).join('/'),
     canonicalQuery(parts.query),
     lines.join(''),
     parts.signedHeaders.join(';'),

@@ -140,7 +140,7 @@ export const accessPointSettings = {
     'Its name.',
   ),
   account: optional(
-    matching('account', /^\d{12}$/, "write twelve digits in quotes, like '123456789012'"),
+    matching('twelve-digit account', /^\d{12}$/, "write twelve digits in quotes, like '123456789012'"),
     'Account in its ARN.',
   ),
   region: optional(region, "Region in its ARN. Default: the gateway's."),

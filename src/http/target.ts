@@ -16,6 +16,8 @@ export interface Target {
   readonly rawPath: string;
   /** Path percent-decoded once; what SigV4 signs, re-encoded. */
   readonly path: string;
+  /** The path's segments, decoded each, where an ARN stands in it: clients sign the slash within as they send it, encoded. */
+  readonly segments?: readonly string[];
   /** Query as sent, without its `?`; empty when there is none. */
   readonly rawQuery: string;
   readonly query: Query;
@@ -85,7 +87,8 @@ export function parseTarget(target: string, host: string | undefined, options: T
   const byArn = options.accessPoints?.ofArn(path.slice(1));
   if (byArn !== undefined) {
     const { point, rest } = byArn;
-    return { ...base, style, bucket: point.bucket, accessPoint: point, ...keyOf(rest) };
+    const segments = rawPath.split('/').map(percentDecode);
+    return { ...base, segments, style, bucket: point.bucket, accessPoint: point, ...keyOf(rest) };
   }
 
   // The raw slash ends the bucket: an encoded one would let `/a%2Fb/c` reach another bucket than the one it spells.
