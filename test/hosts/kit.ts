@@ -7,7 +7,6 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import {
   credentials,
   newDeployment,
@@ -51,7 +50,7 @@ accessPoints:
         region: 'us-east-1',
         credentials,
         maxAttempts: 1,
-        requestHandler: new NodeHttpHandler(agents),
+        requestHandler: agents,
         ...config,
       });
       clients.push(client);
