@@ -2,6 +2,7 @@
 import { Hono } from 'hono';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { CredentialSource } from './auth/credentials.ts';
+import { createFormAuthenticator } from './auth/post-signature.ts';
 import { createHostReader } from './http/hosts.ts';
 import { createDispatcher } from './s3/dispatch.ts';
 import type { Gateway } from './s3/operation.ts';
@@ -21,6 +22,11 @@ export interface AppOptions {
 
 export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
   const { gateway } = options;
+  const authentication = {
+    credentials: options.credentials,
+    region: gateway.settings.region,
+    acceptRegions: options.acceptRegions ?? [],
+  };
   const dispatch = createDispatcher({
     gateway,
     operations,
@@ -30,11 +36,8 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
       accessPoints: gateway.settings.accessPoints,
     }),
     trustedProxies: options.trustedProxies ?? [],
-    authenticate: createAuthenticator({
-      credentials: options.credentials,
-      region: gateway.settings.region,
-      acceptRegions: options.acceptRegions ?? [],
-    }),
+    authenticate: createAuthenticator(authentication),
+    authenticateForm: createFormAuthenticator(authentication),
   });
 
   const app = new Hono<{ Bindings: RequestEnv }>();

@@ -34,7 +34,7 @@ export interface AnonymousRequest {
 /** Its head was signed by the holder of this key. */
 export interface SignedRequest {
   readonly kind: 'signed';
-  readonly scheme: 'header' | 'presigned';
+  readonly scheme: 'header' | 'presigned' | 'form';
   readonly accessKeyId: string;
   readonly identity: Identity;
   /** Of the credential scope. */
@@ -62,13 +62,9 @@ export type Authenticate = (request: RequestToAuthenticate) => Authentication;
 
 /** Returns the check. It throws the S3Error that AWS answers; its result is trusted from then on. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const { credentials, region, acceptRegions = [], services = ['s3'], clock = Date.now } = options;
-  const rules: ScopeRules = {
-    region,
-    regions: new Set([region, ...acceptRegions]),
-    services: new Set(services),
-  };
-  const outpostRules: ScopeRules = { ...rules, services: new Set([...services, 's3-outposts']) };
+  const { credentials, clock = Date.now } = options;
+  const rules = scopeRules(options);
+  const outpostRules: ScopeRules = { ...rules, services: new Set([...rules.services, 's3-outposts']) };
   const keys = new SigningKeys();
 
   return (request) => {
@@ -110,6 +106,15 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   };
 }
 
+/** What a credential scope may name. */
+export function scopeRules({
+  acceptRegions = [],
+  region,
+  services = ['s3'],
+}: AuthenticatorOptions): ScopeRules {
+  return { region, regions: new Set([region, ...acceptRegions]), services: new Set(services) };
+}
+
 /** Which mechanism a request uses; exactly one is allowed. */
 function readClaim(request: RequestToAuthenticate, rules: ScopeRules, now: Date): SignedClaim | undefined {
   const { headers, target } = request;
@@ -125,7 +130,7 @@ function readClaim(request: RequestToAuthenticate, rules: ScopeRules, now: Date)
   return readQueryAuth(target.query, headers, rules, now);
 }
 
-function twoMechanisms(): S3Error {
+export function twoMechanisms(): S3Error {
   return new S3Error('InvalidArgument', {
     message:
       'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
@@ -133,11 +138,15 @@ function twoMechanisms(): S3Error {
   });
 }
 
-function unknownKey(accessKeyId: string): S3Error {
+export function unknownKey(accessKeyId: string): S3Error {
   return new S3Error('InvalidAccessKeyId', { extra: { AWSAccessKeyId: accessKeyId } });
 }
 
-function checkSessionToken(claim: SignedClaim, credential: Credential, now: Date): void {
+export function checkSessionToken(
+  claim: Pick<SignedClaim, 'accessKeyId' | 'sessionToken'>,
+  credential: Credential,
+  now: Date,
+): void {
   const { sessionToken, expiresAt } = credential;
   if (claim.sessionToken === undefined) {
     // To AWS, a temporary key without its token is no key at all.

@@ -16,7 +16,7 @@ export interface ScopedCredential {
 }
 
 /** Where the credential was, which decides how AWS words its complaint. */
-export type CredentialPlace = 'header' | 'query';
+export type CredentialPlace = 'header' | 'query' | 'form';
 
 const complaints: Record<CredentialPlace, { readonly code: S3ErrorCode; readonly prefix: string }> = {
   header: { code: 'AuthorizationHeaderMalformed', prefix: 'The authorization header is malformed; ' },
@@ -24,13 +24,15 @@ const complaints: Record<CredentialPlace, { readonly code: S3ErrorCode; readonly
     code: 'AuthorizationQueryParametersError',
     prefix: 'Error parsing the X-Amz-Credential parameter; ',
   },
+  form: { code: 'InvalidArgument', prefix: '' },
 };
 
-/** Reads a credential. Throws AuthorizationHeaderMalformed or AuthorizationQueryParametersError. */
+/** Reads a credential. Throws AuthorizationHeaderMalformed, AuthorizationQueryParametersError or InvalidArgument. */
 export function parseCredential(text: string, place: CredentialPlace, rules: ScopeRules): ScopedCredential {
   const { code, prefix } = complaints[place];
+  const argument = place === 'form' ? { ArgumentName: 'X-Amz-Credential', ArgumentValue: text } : {};
   const refuse = (message: string, extra: Record<string, string> = {}): S3Error =>
-    new S3Error(code, { message: prefix + message, extra });
+    new S3Error(code, { message: prefix + message, extra: { ...argument, ...extra } });
 
   // Read from the right: an access key ID may hold slashes.
   const parts = text.split('/');

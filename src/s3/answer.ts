@@ -28,7 +28,8 @@ export async function answer(reply: Reply, context: AnswerContext): Promise<Resp
     return new Response(byteStream(reply.stream, context), { status, headers: { ...common, ...headers } });
   }
   if (reply.xml !== undefined) {
-    const text = xml(reply.xml.root, reply.xml.content);
+    const { content, namespace = true, root } = reply.xml;
+    const text = xml(root, content, { namespace });
     return textResponse(text, status, { ...common, ...headers });
   }
   const length = bodiless.has(status) ? {} : { 'content-length': '0' };

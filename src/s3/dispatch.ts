@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { isAdapterError } from '../../adapters/errors.ts';
-import type { Authenticate, Authentication } from '../auth/authenticate.ts';
+import { type Authenticate, type Authentication, twoMechanisms } from '../auth/authenticate.ts';
 import { refuseStreaming } from '../auth/payload.ts';
+import type { AuthenticateForm } from '../auth/post-signature.ts';
 import { clientAddress, forwarded, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
 import type { HostReader } from '../http/hosts.ts';
@@ -39,6 +40,7 @@ export interface Exchange {
 export interface DispatcherOptions {
   readonly gateway: Gateway;
   readonly authenticate: Authenticate;
+  readonly authenticateForm: AuthenticateForm;
   readonly operations: readonly Operation[];
   readonly hosts: HostReader;
   /** Addresses and ranges of proxies whose `X-Forwarded-*` are believed. */
@@ -48,7 +50,7 @@ export interface DispatcherOptions {
 export type Dispatch = (exchange: Exchange) => Promise<Response>;
 
 export function createDispatcher(options: DispatcherOptions): Dispatch {
-  const { authenticate, gateway, hosts, operations } = options;
+  const { authenticate, authenticateForm, gateway, hosts, operations } = options;
   const { accessPoints } = gateway.settings;
   const trusts = proxyTrust(options.trustedProxies);
   const match = createMatcher(operations);
@@ -70,10 +72,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
   ): { operation: Operation; context: RequestContext } => {
     const { incoming, notes } = exchange;
     const auth = authenticate({ method, target, headers: sent });
-    if (auth.kind === 'signed') {
-      notes.identity = auth.identity.user?.name ?? auth.identity.displayName;
-      notes.accessKeyId = auth.accessKeyId;
-    }
+    note(notes, auth);
 
     const headers = withHoisted(sent, auth);
     const operation = match({
@@ -96,6 +95,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       key: target.key ?? '',
       headers,
       auth,
+      authenticateForm(fields) {
+        if (auth.kind === 'signed') throw twoMechanisms();
+        return note(notes, authenticateForm(fields));
+      },
       scheme,
       client: {
         address: clientAddress(incoming.socket.remoteAddress, sent, trusts),
@@ -152,6 +155,15 @@ interface RequestHead {
   readonly sent: Headers;
   readonly target: Target;
   readonly scheme: RequestContext['scheme'];
+}
+
+/** Names who sent it in the log. */
+function note(notes: Exchange['notes'], auth: Authentication): Authentication {
+  if (auth.kind === 'signed') {
+    notes.identity = auth.identity.user?.name ?? auth.identity.displayName;
+    notes.accessKeyId = auth.accessKeyId;
+  }
+  return auth;
 }
 
 /** A presigned URL may carry `x-amz-*` headers in its query; a header that is there wins. */

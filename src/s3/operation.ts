@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Authentication } from '../auth/authenticate.ts';
+import type { AuthenticateForm } from '../auth/post-signature.ts';
 import type { AccessPoints } from '../http/access-points.ts';
 import type { Headers } from '../http/headers.ts';
 import type { Target } from '../http/target.ts';
@@ -67,6 +68,8 @@ export interface RequestContext {
   readonly key: string;
   readonly headers: Headers;
   readonly auth: Authentication;
+  /** Who signed a form, which the request's head does not tell. */
+  readonly authenticateForm: AuthenticateForm;
   /** `https` where the client sees TLS. */
   readonly scheme: 'http' | 'https';
   readonly client: Client;
@@ -87,7 +90,7 @@ export interface Client {
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly xml?: { readonly root: string; readonly content: XmlNode | string };
+  readonly xml?: { readonly root: string; readonly content: XmlNode | string; readonly namespace?: false };
   /** Bytes of an object; `headers` hold its content-length. */
   readonly stream?: Readable;
 }

@@ -22,6 +22,7 @@ import { listObjects } from './ops/list-objects.ts';
 import { listObjectsV2 } from './ops/list-objects-v2.ts';
 import { listParts } from './ops/list-parts.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './ops/object-tagging.ts';
+import { postObject } from './ops/post-object.ts';
 import { putObject } from './ops/put-object.ts';
 import { uploadPart } from './ops/upload-part.ts';
 import { uploadPartCopy } from './ops/upload-part-copy.ts';
@@ -41,6 +42,7 @@ export const operations: readonly Operation[] = [
   listObjectVersions,
   deleteObjects,
   putObject,
+  postObject,
   getObject,
   headObject,
   getObjectAttributes,

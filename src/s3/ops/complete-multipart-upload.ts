@@ -5,8 +5,8 @@ import { quoteEtag } from '../etag.ts';
 import { type Completion, completeUpload } from '../multipart/complete.ts';
 import { completionDigest } from '../multipart/complete-request.ts';
 import { noSuchUpload, settingsOf, viewUpload } from '../multipart/upload.ts';
-import { percentEncode } from '../names.ts';
 import { checksumElements } from '../object-checksum.ts';
+import { objectLocation } from '../object-location.ts';
 import type { Operation, Reply, RequestContext } from '../operation.ts';
 import { xmlReply } from '../reply.ts';
 import { maxCompleteBytes, parseCompleteMultipartUpload } from '../xml/complete-multipart-upload.ts';
@@ -47,11 +47,9 @@ function answer(
   completion: Completion,
   encryptionHeaders: Readonly<Record<string, string>>,
 ): Reply {
-  const { bucket, headers, key, scheme, target } = context;
-  const host = headers.get('host') ?? '';
-  const path = target.style === 'path' ? `${bucket}/${percentEncode(key)}` : percentEncode(key);
+  const { bucket, key } = context;
   const content = {
-    Location: `${scheme}://${host}/${path}`,
+    Location: objectLocation(context),
     Bucket: bucket,
     Key: key,
     ETag: quoteEtag(completion.etag),

@@ -1,0 +1,3 @@
+import { formSuite } from './suite.ts';
+
+formSuite('Google Cloud Storage', { backend: 'gcs' });

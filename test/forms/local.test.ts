@@ -1,0 +1,3 @@
+import { formSuite } from './suite.ts';
+
+formSuite('a local directory', {});
