@@ -16,6 +16,8 @@ export interface Question {
   readonly grants: Grants;
   /** Of the bucket; `undefined` when it has none. */
   readonly policy: Policy | undefined;
+  /** RestrictPublicBuckets: what a public policy allows, it allows to nobody from outside the account. */
+  readonly restrictsPublic?: boolean;
   /** What the request says of itself, for conditions. */
   readonly values: KeyValues;
 }
@@ -27,14 +29,16 @@ const ownersAlways: ReadonlySet<string> = new Set([
   's3:DeleteBucketPolicy',
 ]);
 
-export function decide({ asked, caller, grants, policy, values }: Question): Decision {
+export function decide({ asked, caller, grants, policy, restrictsPublic, values }: Question): Decision {
   if (isOwners(asked, caller)) return 'allowed';
   const said =
     policy === undefined
       ? undefined
       : evaluate(policy, { action: asked.action, resource: arnOf(asked), caller, values });
   if (said === 'Deny') return 'explicitly denied';
-  return grants.allow(asked) || said === 'Allow' ? 'allowed' : 'denied';
+  if (grants.allow(asked)) return 'allowed';
+  const isKeptOut = restrictsPublic === true && caller.kind === 'anonymous' && policy?.isPublic === true;
+  return said === 'Allow' && !isKeptOut ? 'allowed' : 'denied';
 }
 
 /** Whether the answer stands whatever the policy says. */

@@ -3,6 +3,7 @@ import { matcher } from '../wildcard.ts';
 import { compileCondition } from './conditions.ts';
 import { type PolicyDocument, readPolicy, type StatementDocument } from './document.ts';
 import { compilePrincipal } from './principals.ts';
+import { isPublicDocument } from './public.ts';
 import { parseTemplate, type Template } from './template.ts';
 import type { Policy, Statement } from './types.ts';
 
@@ -12,7 +13,8 @@ export function compilePolicy(text: string): Policy {
 }
 
 /** @throws PolicyFault */
-export function compileDocument({ hasVariables, statements }: PolicyDocument): Policy {
+export function compileDocument(document: PolicyDocument): Policy {
+  const { hasVariables, statements } = document;
   const uses = new Set<string>();
   const used = (template: Template): void => {
     for (const key of template.variables) uses.add(key);
@@ -27,7 +29,7 @@ export function compileDocument({ hasVariables, statements }: PolicyDocument): P
       conditions: statement.conditions.map((clause) => compileCondition(clause, hasVariables, used)),
     };
   });
-  return { statements: compiled, uses };
+  return { statements: compiled, uses, isPublic: isPublicDocument(document) };
 }
 
 /** Actions are compared without case. */

@@ -6,6 +6,8 @@ export interface Policy {
   readonly statements: readonly Statement[];
   /** Lower-case condition keys that any statement or variable uses: what is dear to know is looked up only for these. */
   readonly uses: ReadonlySet<string>;
+  /** "The meaning of public". */
+  readonly isPublic: boolean;
 }
 
 export interface Statement {

@@ -6,6 +6,7 @@ import { type Decision, decide, isOwners } from '../../access/decide.ts';
 import { type Asked, everything, type Grants } from '../../access/grants.ts';
 import type { Policy } from '../../access/policy/types.ts';
 import { isUploadId } from '../../uploads/id.ts';
+import { publicAccessBlockOf } from '../bucket/public-access-block.ts';
 import { S3Error } from '../errors.ts';
 import { uploadIdOf } from '../multipart/upload.ts';
 import type { Gateway, Operation, Reply, RequestContext } from '../operation.ts';
@@ -96,6 +97,7 @@ async function judge(context: RequestContext, asked: Asked, tags: KnownTags): Pr
   const caller = callerOf(context);
   const grants = grantsOf(context);
   let policy: Policy | undefined;
+  let restrictsPublic = false;
   let existing = tags.existing;
   // A bucket that is to be made has no policy, and the owner's way to the policy must not lead through it.
   if (asked.action !== 's3:CreateBucket' && !isOwners(asked, caller)) {
@@ -106,10 +108,13 @@ async function judge(context: RequestContext, asked: Asked, tags: KnownTags): Pr
       if (isAdapterError(error, 'NoSuchBucket') && grants.allow(asked)) return 'allowed';
       throw error;
     }
+    if (caller.kind === 'anonymous' && policy?.isPublic === true) {
+      restrictsPublic = (await publicAccessBlockOf(gateway, asked.bucket))?.restrictPublicBuckets === true;
+    }
     if (policy !== undefined && needsExistingTags(policy)) existing ??= await existingTags(gateway, asked);
   }
   const values = keyValues(context, asked, caller, { ...tags, ...(existing !== undefined && { existing }) });
-  return decide({ asked, caller, grants, policy, values });
+  return decide({ asked, caller, grants, policy, restrictsPublic, values });
 }
 
 export function callerOf({ auth, gateway }: Pick<RequestContext, 'auth' | 'gateway'>): Caller {

@@ -3,22 +3,14 @@ import { isAdapterError } from '../../../adapters/errors.ts';
 import type { Asked } from '../../access/grants.ts';
 import { compilePolicy } from '../../access/policy/compile.ts';
 import type { Policy } from '../../access/policy/types.ts';
+import { remembering, storedOf } from '../bucket/documents-of.ts';
 import type { Gateway } from '../operation.ts';
 
-const capacity = 1_000;
-const compiled = new Map<string, Policy>();
+const compiled = remembering(compilePolicy);
 
 /** `undefined` when the bucket has none. A text that cannot be compiled fails: what it denies is not known. */
-export async function policyOf(gateway: Gateway, bucket: string): Promise<Policy | undefined> {
-  const text = await gateway.documents.get(bucket, 'policy');
-  if (text === undefined) return undefined;
-  let policy = compiled.get(text);
-  if (policy === undefined) {
-    policy = compilePolicy(text);
-    if (compiled.size >= capacity) compiled.clear();
-    compiled.set(text, policy);
-  }
-  return policy;
+export function policyOf(gateway: Gateway, bucket: string): Promise<Policy | undefined> {
+  return storedOf(gateway, bucket, 'policy', compiled);
 }
 
 /** Tags of the object cost a look at it: only where a policy speaks of them. */
