@@ -50,7 +50,8 @@ const handles = 'raise the limit of open files (ulimit -n, LimitNOFILE=)';
 const meanings: Readonly<Record<string, Meaning>> = {
   EACCES: { kind: 'Forbidden', advice: forbidden },
   EPERM: { kind: 'Forbidden', advice: forbidden },
-  EROFS: { kind: 'Forbidden', advice: 'the file system of the root is mounted read-only' },
+  // The kernel does this by itself after errors of the disk.
+  EROFS: { kind: 'Unavailable', advice: 'the file system of the root is mounted read-only', retryAfter: 5 },
   ENOSPC: { kind: 'Full', advice: full },
   EDQUOT: { kind: 'Full', advice: full },
   EFBIG: { kind: 'TooLarge', advice: 'the file system of the root holds no file of this size' },

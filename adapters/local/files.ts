@@ -74,9 +74,20 @@ export class Files {
       } catch (error) {
         // Both are said, too, when one of the directories is removed in the middle.
         const code = codeOf(error);
-        if ((code !== 'ENOENT' && code !== 'ENOTDIR') || attempt === attempts) throw error;
+        if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+        if (attempt === attempts) throw await this.#reason(path, error);
       }
     }
+  }
+
+  /** Of a file system that is read-only, a recursive mkdir says ENOENT: that it is read-only says the one that lacks its parent least. */
+  async #reason(path: string, error: unknown): Promise<unknown> {
+    let first = path;
+    while ((await this.look.lstat(dirname(first))) === undefined) first = dirname(first);
+    return this.layer.mkdir(first, { mode: 0o700 }).then(
+      () => error,
+      (reason: unknown) => reason,
+    );
   }
 
   /** Makes one directory. `false` when something has that name already. */
@@ -161,7 +172,8 @@ export class Files {
         if (code === 'ENOTEMPTY' || code === 'EEXIST') return path;
         // Its directory is ours to write in or it is not; the object is gone all the same.
         if (code === 'EACCES' || code === 'EPERM' || code === 'EBUSY') return path;
-        if (code !== 'ENOENT') throw error;
+        // Gone, or a file by now: an object took the name as soon as it was free.
+        if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
       }
       path = dirname(path);
     }

@@ -12,6 +12,7 @@ import { AdapterError } from '../errors.ts';
 export type Release = () => void;
 
 const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
 const patienceMs = 30_000;
 
 /** One lock file, in a directory that is there. Waits by asking again: first at once, then every few milliseconds. */
@@ -53,16 +54,10 @@ export class FileLock {
       this.#run('BEGIN IMMEDIATE');
       return true;
     } catch (error) {
-      if (
-        error instanceof Error &&
-        'errcode' in error &&
-        typeof error.errcode === 'number' &&
-        (error.errcode & 0xff) === SQLITE_BUSY
-      ) {
-        return false;
-      }
+      const code = resultCode(error);
+      if (code === SQLITE_BUSY) return false;
       throw new AdapterError(
-        'Unavailable',
+        code === SQLITE_FULL ? 'Full' : 'Unavailable',
         `cannot lock ${this.#path}; the root must be writable, on a file system with advisory locks`,
         { cause: error },
       );
@@ -73,6 +68,12 @@ export class FileLock {
     this.#database ??= open(this.#path);
     this.#database.exec(statement);
   }
+}
+
+/** Primary result code (sqlite.org, "Result and Error Codes"). */
+function resultCode(error: unknown): number | undefined {
+  const isSqlite = error instanceof Error && 'errcode' in error && typeof error.errcode === 'number';
+  return isSqlite ? Number(error.errcode) & 0xff : undefined;
 }
 
 function open(path: string): DatabaseSync {

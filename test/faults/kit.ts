@@ -29,12 +29,12 @@ export class Stand {
   readonly proxy: FaultProxy;
   readonly bucket = 'outages';
   /** What was answered 200. */
-  readonly acknowledged = new Map<string, Buffer>();
-  #names = 0;
+  readonly acknowledged: Map<string, Buffer>;
 
-  constructor(gateway: RunningGateway, proxy: FaultProxy) {
+  constructor(gateway: RunningGateway, proxy: FaultProxy, acknowledged = new Map<string, Buffer>()) {
     this.gateway = gateway;
     this.proxy = proxy;
+    this.acknowledged = acknowledged;
   }
 
   /** An answer in any case, and in time. */
@@ -43,11 +43,6 @@ export class Stand {
       throw new Error(`${request.method} ${request.path}: no answer within ${patienceMs} ms`);
     });
     return Promise.race([send(this.gateway.endpoint, request), late]);
-  }
-
-  name(prefix: string): string {
-    this.#names += 1;
-    return `${prefix}-${this.#names}`;
   }
 
   path(key: string): string {

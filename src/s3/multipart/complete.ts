@@ -59,6 +59,8 @@ const maxParts = 10_000;
 const pollMs = 50;
 /** Other writers of the key may win this often before an unconditional Complete stops pinning the state it replaces. */
 const maxPinnedAttempts = 5;
+/** How long a service is left to what it may still do of an attempt that failed; then the next attempt may take over and look. */
+const aftermathMs = 2_000;
 /** How long to wait for another attempt at the same upload, beyond its lease. */
 const patienceMs = 120_000;
 
@@ -195,6 +197,7 @@ async function finish(
       completion = earlier ?? resultOf(await publish(context, call, judged, lease));
     } catch (error) {
       if (!mayHavePublished(error)) await gateway.uploads.releaseClaim(claim);
+      else await gateway.uploads.renewClaim(claim, aftermathMs).catch(() => false);
       // Its staged bytes went with it: it was aborted.
       if (isAdapterError(error, 'NoSuchPart') && (await hasEnded(gateway, uploadId)))
         throw noSuchUpload(uploadId);
@@ -302,7 +305,7 @@ function repinned(attempt: number, live: ObjectInfo | undefined): Plan['base'] {
   return live === undefined ? { absent: true } : { version: live.version };
 }
 
-/** After these the key may hold the object or not: the claim stays until its lease runs out, and whoever resumes looks. */
+/** After these the key may hold the object or not: the claim stays for a moment, and whoever resumes looks. */
 function mayHavePublished(error: unknown): boolean {
   return (
     !(error instanceof S3Error) &&

@@ -34,7 +34,7 @@ describe('system errors', () => {
     ['EDQUOT', 'Full', /quota/],
     ['EACCES', 'Forbidden', /permission/],
     ['EPERM', 'Forbidden', /permission/],
-    ['EROFS', 'Forbidden', /read-only/],
+    ['EROFS', 'Unavailable', /read-only/],
     ['EFBIG', 'TooLarge', /size/],
     ['EMFILE', 'Unavailable', /ulimit/],
     ['ENFILE', 'Unavailable', /ulimit/],
