@@ -14,7 +14,12 @@ export interface Route {
   readonly sub?: string;
   /** Tells a copy from an upload. */
   readonly copy?: boolean;
+  /** A parameter that tells one configuration of several from their list. */
+  readonly needs?: 'id' | 'annotationName';
 }
+
+/** The one action of Object Lambda; no bucket can have the name. */
+const objectLambda = 'WriteGetObjectResponse';
 
 /**
  * Every sub-resource of the API model. Its presence selects the action, supported or not.
@@ -75,7 +80,8 @@ export interface Matchable {
   readonly isCopy: boolean;
 }
 
-const verbs = new Set<string>(['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS']);
+const methods = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'OPTIONS'] as const;
+const verbs: ReadonlySet<string> = new Set(methods);
 
 export function createMatcher<R extends { readonly route: Route }>(
   rows: readonly R[],
@@ -92,10 +98,11 @@ export function createMatcher<R extends { readonly route: Route }>(
       request.bucket === undefined ? 'service' : request.key === undefined ? 'bucket' : 'object';
     const present = new Set(request.parameters);
     const subs = [...present].filter((name) => subResources.has(name));
-    const find = (sub: string | undefined, copy: boolean): R | undefined =>
-      byRoute.get(routeName({ method: request.method as Route['method'], on, ...(sub && { sub }), copy }));
+    const find = (more: Pick<Route, 'copy' | 'needs' | 'sub'>): R | undefined =>
+      byRoute.get(routeName({ method: request.method as Route['method'], on, ...more }));
 
     if (!verbs.has(request.method)) throw methodNotAllowed(request.method, on, byRoute);
+    if (request.bucket === objectLambda) throw notImplemented(objectLambda);
     if (subs.length > 1) {
       throw new S3Error('InvalidArgument', {
         message: `Conflicting query string parameters: ${subs.sort().join(', ')}`,
@@ -103,15 +110,20 @@ export function createMatcher<R extends { readonly route: Route }>(
       });
     }
     const [sub] = subs;
-    const row = (request.isCopy ? find(sub, true) : undefined) ?? find(sub, false);
+    const named = sub === undefined ? {} : { sub };
+    const row =
+      (request.isCopy ? find({ ...named, copy: true }) : undefined) ??
+      (present.has('id') ? find({ ...named, needs: 'id' }) : undefined) ??
+      (present.has('annotationName') ? find({ ...named, needs: 'annotationName' }) : undefined) ??
+      find(named);
     if (row !== undefined) return row;
     if (sub !== undefined) throw notImplemented(sub);
     throw methodNotAllowed(request.method, on, byRoute);
   };
 }
 
-function routeName({ method, on, sub, copy }: Route): string {
-  return `${method} ${on}${sub === undefined ? '' : `?${sub}`}${copy ? ' copy' : ''}`;
+function routeName({ method, on, sub, copy, needs }: Route): string {
+  return `${method} ${on}${sub === undefined ? '' : `?${sub}`}${copy ? ' copy' : ''}${needs === undefined ? '' : ` ${needs}`}`;
 }
 
 function notImplemented(sub: string): S3Error {
@@ -121,7 +133,7 @@ function notImplemented(sub: string): S3Error {
 }
 
 function methodNotAllowed(method: string, on: Resource, rows: ReadonlyMap<string, unknown>): S3Error {
-  const allowed = [...verbs].filter((verb) => rows.has(`${verb} ${on}`));
+  const allowed = methods.filter((method) => rows.has(routeName({ method, on })));
   return new S3Error('MethodNotAllowed', {
     extra: { Method: method, ResourceType: on.toUpperCase() },
     headers: { allow: allowed.join(', ') },

@@ -1,6 +1,7 @@
-/** Every action that Partway implements; what is not here answers 501. */
+/** Every action, also those that are refused by name; a sub-resource that is not here answers 501. */
 import type { Operation } from './operation.ts';
 import { abortMultipartUpload } from './ops/abort-multipart-upload.ts';
+import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './ops/acls.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './ops/bucket-cors.ts';
 import { getBucketVersioning } from './ops/bucket-versioning.ts';
 import { completeMultipartUpload } from './ops/complete-multipart-upload.ts';
@@ -10,6 +11,7 @@ import { createMultipartUpload } from './ops/create-multipart-upload.ts';
 import { deleteBucket } from './ops/delete-bucket.ts';
 import { deleteObject } from './ops/delete-object.ts';
 import { deleteObjects } from './ops/delete-objects.ts';
+import { fixedAnswers } from './ops/fixed-answers.ts';
 import { getBucketLocation } from './ops/get-bucket-location.ts';
 import { getObject } from './ops/get-object.ts';
 import { getObjectAttributes } from './ops/get-object-attributes.ts';
@@ -22,8 +24,19 @@ import { listObjects } from './ops/list-objects.ts';
 import { listObjectsV2 } from './ops/list-objects-v2.ts';
 import { listParts } from './ops/list-parts.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './ops/object-tagging.ts';
-import { postObject } from './ops/post-object.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './ops/ownership-controls.ts';
+import {
+  deletePublicAccessBlock,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+} from './ops/public-access-block.ts';
 import { putObject } from './ops/put-object.ts';
+import { refusals } from './ops/refusals.ts';
+import { settledSettings } from './ops/settled-settings.ts';
 import { uploadPart } from './ops/upload-part.ts';
 import { uploadPartCopy } from './ops/upload-part-copy.ts';
 
@@ -36,18 +49,27 @@ export const operations: readonly Operation[] = [
   getBucketCors,
   putBucketCors,
   deleteBucketCors,
+  getBucketAcl,
+  putBucketAcl,
   getBucketVersioning,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+  deleteBucketOwnershipControls,
+  getPublicAccessBlock,
+  putPublicAccessBlock,
+  deletePublicAccessBlock,
   listObjects,
   listObjectsV2,
   listObjectVersions,
   deleteObjects,
   putObject,
-  postObject,
   getObject,
   headObject,
   getObjectAttributes,
   deleteObject,
   copyObject,
+  getObjectAcl,
+  putObjectAcl,
   getObjectTagging,
   putObjectTagging,
   deleteObjectTagging,
@@ -58,4 +80,7 @@ export const operations: readonly Operation[] = [
   abortMultipartUpload,
   listParts,
   listMultipartUploads,
+  ...fixedAnswers,
+  ...settledSettings,
+  ...refusals,
 ];

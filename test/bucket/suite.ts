@@ -3,6 +3,7 @@ import { describe } from 'vitest';
 import { type EncryptionSubject, runningGateway } from '../encryption/suite.ts';
 import type { GatewayOptions } from '../kit/gateway.ts';
 import { corsTests } from './cors.ts';
+import { settledTests } from './settled.ts';
 import { versionTests } from './versions.ts';
 
 export type BucketSubject = EncryptionSubject;
@@ -12,5 +13,6 @@ export function bucketSuite(name: string, options: GatewayOptions): void {
     const subject = runningGateway(options);
     corsTests(subject);
     versionTests(subject);
+    settledTests(subject);
   });
 }

@@ -28,15 +28,29 @@ describe('what is not supported', () => {
     ['POST', key, 'restore'],
     ['GET', key, 'torrent'],
     ['DELETE', key, 'annotation'],
-    ['DELETE', `/${bucket}`, 'inventory'],
-    ['DELETE', `/${bucket}`, 'analytics'],
-    ['DELETE', `/${bucket}`, 'metadataTable'],
+    ['PUT', `/${bucket}`, 'inventory'],
+    ['POST', `/${bucket}`, 'metadataTable'],
     ['PUT', `/${bucket}`, 'replication'],
-    ['PUT', `/${bucket}`, 'abac'],
     ['GET', `/${bucket}`, 'session'],
   ])('%s %s?%s answers 501 and touches nothing', async (method, path, sub) => {
     const answer = await send(gateway.endpoint, { method, path, query: { [sub]: '' } });
     expect([answer.status, answer.element('Code')]).toEqual([501, 'NotImplemented']);
+    await untouched();
+  });
+
+  it.each([
+    ['website', 204],
+    ['metadataTable', 204],
+    ['inventory', 404],
+    ['analytics', 404],
+    ['metrics', 404],
+  ])('DELETE ?%s touches nothing', async (sub, status) => {
+    const answer = await send(gateway.endpoint, {
+      method: 'DELETE',
+      path: `/${bucket}`,
+      query: { [sub]: '' },
+    });
+    expect(answer.status).toBe(status);
     await untouched();
   });
 

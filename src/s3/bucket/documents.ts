@@ -9,7 +9,14 @@
 import type { Storage } from '../../storage.ts';
 
 /** Sub-resources that are kept. */
-export type DocumentName = 'acl' | 'cors' | 'encryption' | 'lifecycle' | 'policy' | 'tagging';
+export type DocumentName =
+  | 'cors'
+  | 'encryption'
+  | 'lifecycle'
+  | 'ownershipControls'
+  | 'policy'
+  | 'publicAccessBlock'
+  | 'tagging';
 
 export interface BucketDocuments {
   /** `undefined` when the bucket has none. `NoSuchBucket` and what the backend fails with: never read as "none". */
