@@ -55,7 +55,7 @@ export async function send(endpoint: string, call: RawRequest): Promise<RawAnswe
   });
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
-    outgoing.once('error', reject);
+    outgoing.on('error', reject);
   });
   outgoing.end(body);
   return readAnswer(await answered);
