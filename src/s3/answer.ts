@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { hostIdOf, namingHeaders } from '../http/request-id.ts';
 import type { Exchange } from './dispatch.ts';
 import type { S3Error } from './errors.ts';
+import { jsonError, jsonSuccess, jsonType, prefersJson } from './json.ts';
 import type { Reply } from './operation.ts';
 import type { RequestBody } from './request-body.ts';
 import { type XmlNode, xml } from './xml.ts';
@@ -27,6 +28,9 @@ export async function answer(reply: Reply, context: AnswerContext): Promise<Resp
   if (reply.stream !== undefined) {
     return new Response(byteStream(reply.stream, context), { status, headers: { ...common, ...headers } });
   }
+  if (saysInJson(reply, context)) {
+    return textResponse(jsonSuccess(reply), status, { ...common, ...headers }, jsonType);
+  }
   if (reply.xml !== undefined) {
     const { content, namespace = true, root } = reply.xml;
     const text = xml(root, content, { namespace });
@@ -41,11 +45,30 @@ export async function errorAnswer(error: S3Error, context: AnswerContext): Promi
   await settleRequest(context, headers);
   if (error.close) headers['connection'] = 'close';
   if (bodiless.has(error.status)) return new Response(null, { status: error.status, headers });
-  return textResponse(errorDocument(error, context), error.status, headers);
+  if (wantsJson(context)) return textResponse(errorJson(error, context), error.status, headers, jsonType);
+  const document = xml('Error', errorContent(error, context), { namespace: false });
+  return textResponse(document, error.status, headers);
 }
 
-export function errorDocument(error: S3Error, context: AnswerContext): string {
-  return xml('Error', errorContent(error, context), { namespace: false });
+export function wantsJson({ exchange }: AnswerContext): boolean {
+  return prefersJson(exchange.incoming.headers.accept);
+}
+
+/**
+ * XML, or nothing where there might be something to say: the bytes of objects (`headers` hold their length), answers to HEAD and to
+ * preflights, redirections, and 204 stay what they are.
+ */
+function saysInJson({ headers = {}, status, xml }: Reply, context: AnswerContext): boolean {
+  if (!wantsJson(context)) return false;
+  if (xml !== undefined) return true;
+  const { method } = context.exchange.incoming;
+  const isEmpty = (status === 200 || status === 201) && !('content-length' in headers);
+  return isEmpty && method !== 'HEAD' && method !== 'OPTIONS';
+}
+
+export function errorJson(error: S3Error, { requestId, resource }: AnswerContext): string {
+  const { code, extra, message, status } = error;
+  return jsonError({ code, status, message, extra, requestId, resource });
 }
 
 export function errorContent(error: S3Error, context: AnswerContext): XmlNode {
@@ -64,12 +87,18 @@ export function commonHeaders({ requestId }: AnswerContext): Record<string, stri
 }
 
 /** HEAD answers carry the headers of the body that they leave out. */
-function textResponse(text: string, status: number, headers: Record<string, string>): Response {
+function textResponse(
+  text: string,
+  status: number,
+  headers: Record<string, string>,
+  type = 'application/xml',
+): Response {
   return new Response(text, {
     status,
     headers: {
       ...headers,
-      'content-type': 'application/xml',
+      ...(type === jsonType && { vary: 'Accept' }),
+      'content-type': type,
       'content-length': String(Buffer.byteLength(text)),
     },
   });

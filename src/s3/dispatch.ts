@@ -138,7 +138,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
     const answering: AnswerContext = { requestId, exchange };
     const response = await respond(exchange, answering);
     for (const [name, value] of Object.entries((await answering.crossOrigin) ?? {})) {
-      response.headers.set(name, value);
+      if (name === 'vary') response.headers.append(name, value);
+      else response.headers.set(name, value);
     }
     return response;
   };

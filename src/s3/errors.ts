@@ -210,6 +210,41 @@ export const s3Errors = {
 
 export type S3ErrorCode = keyof typeof s3Errors;
 
+/** Requests of which a parameter, a header or the document is malformed or out of range: VALIDATION_ERROR to clients that ask for JSON. */
+export const validationErrors: ReadonlySet<S3ErrorCode> = new Set<S3ErrorCode>([
+  'AuthorizationHeaderMalformed',
+  'AuthorizationQueryParametersError',
+  'BadRequest',
+  'EntityTooLarge',
+  'IllegalLocationConstraintException',
+  'InvalidAccessPoint',
+  'InvalidArgument',
+  'InvalidBucketName',
+  'InvalidChunkSizeError',
+  'InvalidDigest',
+  'InvalidEncryptionAlgorithmError',
+  'InvalidLocationConstraint',
+  'InvalidPartNumber',
+  'InvalidPartOrder',
+  'InvalidPolicyDocument',
+  'InvalidRange',
+  'InvalidRedirectLocation',
+  'InvalidRequest',
+  'InvalidStorageClass',
+  'InvalidTag',
+  'InvalidURI',
+  'KeyTooLongError',
+  'MalformedPOSTRequest',
+  'MalformedPolicy',
+  'MalformedTrailerError',
+  'MalformedXML',
+  'MaxMessageLengthExceeded',
+  'MetadataTooLarge',
+  'MissingContentLength',
+  'MissingRequestBodyError',
+  'RequestHeaderSectionTooLarge',
+]);
+
 export interface S3ErrorOptions {
   /** AWS's text where it differs from the table's. */
   readonly message?: string;

@@ -3,11 +3,20 @@
  * space characters to keep the connection from timing out").
  *
  * The declaration is the first thing sent, white space follows it, and nothing follows the root: parsers want the one, and the
- * JavaScript SDK takes a newline after `</Error>` for success.
+ * JavaScript SDK takes a newline after `</Error>` for success. In JSON it is white space, then the document (RFC 8259, 2).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AnswerContext, answer, commonHeaders, errorAnswer, errorContent } from './answer.ts';
+import {
+  type AnswerContext,
+  answer,
+  commonHeaders,
+  errorAnswer,
+  errorContent,
+  errorJson,
+  wantsJson,
+} from './answer.ts';
 import type { S3Error } from './errors.ts';
+import { jsonSuccess, jsonType } from './json.ts';
 import type { Reply } from './operation.ts';
 import { xmlDeclaration, xmlElement } from './xml.ts';
 
@@ -31,15 +40,16 @@ export async function keepAlive(
     return 'reply' in first ? answer(first.reply, context) : errorAnswer(first.error, context);
   }
 
+  const json = wantsJson(context);
   const encoder = new TextEncoder();
   let pulse: NodeJS.Timeout | undefined;
   const body = new ReadableStream<Uint8Array>({
     async start(controller) {
-      controller.enqueue(encoder.encode(xmlDeclaration));
+      controller.enqueue(encoder.encode(json ? ' ' : xmlDeclaration));
       pulse = setInterval(() => controller.enqueue(encoder.encode(' ')), pulseMs);
       const last = await outcome;
       clearInterval(pulse);
-      controller.enqueue(encoder.encode(rootElement(last, context)));
+      controller.enqueue(encoder.encode(json ? jsonDocument(last, context) : rootElement(last, context)));
       controller.close();
     },
     cancel() {
@@ -49,8 +59,15 @@ export async function keepAlive(
   });
   return new Response(body, {
     status: 200,
-    headers: { ...commonHeaders(context), 'content-type': 'application/xml' },
+    headers: {
+      ...commonHeaders(context),
+      ...(json ? { 'content-type': jsonType, vary: 'Accept' } : { 'content-type': 'application/xml' }),
+    },
   });
+}
+
+function jsonDocument(last: { reply: Reply } | { error: S3Error }, context: AnswerContext): string {
+  return 'error' in last ? errorJson(last.error, context) : jsonSuccess(last.reply);
 }
 
 function rootElement(last: { reply: Reply } | { error: S3Error }, context: AnswerContext): string {

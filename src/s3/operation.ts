@@ -91,6 +91,8 @@ export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly xml?: { readonly root: string; readonly content: XmlNode | string; readonly namespace?: false };
+  /** What an answer in JSON tells beside its headers, where XML has no body. */
+  readonly data?: Readonly<Record<string, string | number>>;
   /** Bytes of an object; `headers` hold its content-length. */
   readonly stream?: Readable;
 }

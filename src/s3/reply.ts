@@ -10,6 +10,10 @@ export function xmlReply(
   return { status: 200, headers, xml: { root, content } };
 }
 
-export function emptyReply(status: number, headers: Readonly<Record<string, string>> = {}): Reply {
-  return { status, headers };
+export function emptyReply(
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+  data?: Reply['data'],
+): Reply {
+  return { status, headers, ...(data !== undefined && { data }) };
 }

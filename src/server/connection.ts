@@ -123,7 +123,7 @@ export class Connection {
     } else if (!socket.writable || this.exchanges.size > 1 || exchange?.outgoing.headersSent === true) {
       socket.destroy();
     } else {
-      refuseOnSocket(socket, refusal);
+      refuseOnSocket(socket, refusal, exchange?.incoming.headers.accept);
       this.#linger();
     }
   }

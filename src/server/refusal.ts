@@ -3,6 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import { hostIdOf, namingHeaders, newRequestId } from '../http/request-id.ts';
 import { type S3ErrorCode, s3Errors } from '../s3/errors.ts';
+import { jsonError, jsonType, prefersJson } from '../s3/json.ts';
 import { xml } from '../s3/xml.ts';
 
 export interface Refusal {
@@ -33,24 +34,26 @@ export interface RefusalAnswer {
   readonly body: string;
 }
 
-/** Headers and body of a refusal; always with `Connection: close`, because what is left of the request is not read. */
-export function refusalAnswer(refusal: Refusal): RefusalAnswer {
+/**
+ * Headers and body of a refusal; always with `Connection: close`, because what is left of the request is not read.
+ * `accept`: the request's header, where it could be read.
+ */
+export function refusalAnswer(refusal: Refusal, accept?: string): RefusalAnswer {
   const requestId = newRequestId();
-  const { status, message } = s3Errors[refusal.code];
-  const body = xml(
-    'Error',
-    {
-      Code: refusal.code,
-      Message: refusal.message ?? message,
-      ...refusal.extra,
-      RequestId: requestId,
-      HostId: hostIdOf(requestId),
-    },
-    { namespace: false },
-  );
+  const { code, extra = {} } = refusal;
+  const { status } = s3Errors[code];
+  const message = refusal.message ?? s3Errors[code].message;
+  const json = prefersJson(accept);
+  const body = json
+    ? jsonError({ code, status, message, extra, requestId })
+    : xml(
+        'Error',
+        { Code: code, Message: message, ...extra, RequestId: requestId, HostId: hostIdOf(requestId) },
+        { namespace: false },
+      );
   const headers = {
     ...namingHeaders(requestId),
-    'Content-Type': 'application/xml',
+    'Content-Type': json ? jsonType : 'application/xml',
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
     ...refusal.headers,
@@ -60,15 +63,15 @@ export function refusalAnswer(refusal: Refusal): RefusalAnswer {
 
 /** @returns the request ID of the answer */
 export function refuse(incoming: IncomingMessage, outgoing: ServerResponse, refusal: Refusal): string {
-  const { requestId, status, headers, body } = refusalAnswer(refusal);
+  const { requestId, status, headers, body } = refusalAnswer(refusal, incoming.headers.accept);
   outgoing.writeHead(status, headers);
   outgoing.end(incoming.method === 'HEAD' ? undefined : body);
   return requestId;
 }
 
 /** For connections on which there is no request to answer: what came could not be read as one. */
-export function refuseOnSocket(socket: Socket, refusal: Refusal): void {
-  const { status, headers, body } = refusalAnswer(refusal);
+export function refuseOnSocket(socket: Socket, refusal: Refusal, accept?: string): void {
+  const { status, headers, body } = refusalAnswer(refusal, accept);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nDate: ${new Date().toUTCString()}\r\n${lines.join('')}\r\n${body}`,

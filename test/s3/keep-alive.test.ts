@@ -5,7 +5,12 @@ import { keepAlive } from '../../src/s3/keep-alive.ts';
 import type { Reply } from '../../src/s3/operation.ts';
 
 /** A request without a body, as far as an answer looks at it. */
-const context = { requestId: 'ID', exchange: { incoming: { complete: true } } } as unknown as AnswerContext;
+const contextOf = (accept?: string) =>
+  ({
+    requestId: 'ID',
+    exchange: { incoming: { complete: true, headers: { accept } } },
+  }) as unknown as AnswerContext;
+const context = contextOf();
 const reply: Reply = { status: 200, xml: { root: 'CopyObjectResult', content: { ETag: '"x"' } } };
 const asS3Error = (error: unknown) => (error instanceof S3Error ? error : new S3Error('InternalError'));
 const later = <T>(ms: number, outcome: () => T) =>
@@ -39,5 +44,28 @@ describe('the answer of a slow operation', () => {
     });
     const text = await (await keepAlive(work, 5, context, asS3Error)).text();
     expect(text).toMatch(/\?>\s+<Error><Code>InternalError<\/Code>[\s\S]*<\/Error>$/);
+  });
+
+  it('is white space and then JSON for whom that was asked, also of a failure', async () => {
+    const json = contextOf('application/json');
+    const slow = await keepAlive(
+      later(50, () => reply),
+      5,
+      json,
+      asS3Error,
+    );
+    expect([slow.status, slow.headers.get('content-type')]).toEqual([200, 'application/json']);
+    const text = await slow.text();
+    expect(text).toMatch(/^\s/);
+    expect(JSON.parse(text)).toEqual({ success: true, data: { etag: '"x"' } });
+
+    const work = later(50, () => {
+      throw new S3Error('InternalError');
+    });
+    const failed = await keepAlive(work, 5, json, asS3Error);
+    expect([failed.status, JSON.parse(await failed.text())]).toMatchObject([
+      200,
+      { success: false, error: { code: 'InternalError', status: 500, request_id: 'ID' } },
+    ]);
   });
 });

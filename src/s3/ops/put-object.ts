@@ -41,10 +41,14 @@ export const putObject: Operation = {
         },
       });
     });
-    return emptyReply(200, {
-      etag: quoteEtag(info.attributes.etag),
-      ...checksumHeaders(info.attributes.checksum),
-      ...encryption.headers,
-    });
+    return emptyReply(
+      200,
+      {
+        etag: quoteEtag(info.attributes.etag),
+        ...checksumHeaders(info.attributes.checksum),
+        ...encryption.headers,
+      },
+      { id: `${bucket}/${key}`, created_at: info.lastModified.toISOString(), size },
+    );
   },
 };

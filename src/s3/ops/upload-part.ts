@@ -38,10 +38,21 @@ export const uploadPart: Operation = {
     });
     // What was sent is echoed; what the upload declared is told even if the server had to compute it.
     const shown = body.digests().sent ?? declared?.algorithm;
-    return emptyReply(200, {
-      etag: quoteEtag(part.etag),
-      ...(shown !== undefined && { [checksumInfo[shown].header]: part.checksums[shown] ?? '' }),
-      ...encryption.headers,
-    });
+    return emptyReply(
+      200,
+      {
+        etag: quoteEtag(part.etag),
+        ...(shown !== undefined && { [checksumInfo[shown].header]: part.checksums[shown] ?? '' }),
+        ...encryption.headers,
+      },
+      {
+        id: `${upload.uploadId}/${partNumber}`,
+        created_at: new Date(part.modifiedAt).toISOString(),
+        size,
+        ...Object.fromEntries(
+          Object.entries(part.checksums).map(([name, value]) => [`checksum_${name.toLowerCase()}`, value]),
+        ),
+      },
+    );
   },
 };
