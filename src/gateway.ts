@@ -8,6 +8,7 @@ import type { Config, Credential } from './config.ts';
 import { AccessPoints } from './http/access-points.ts';
 import type { Logger } from './log.ts';
 import { createBucketDocuments } from './s3/bucket/documents.ts';
+import { bucketEncryptionOf } from './s3/bucket/encryption.ts';
 import { MasterKeys } from './s3/encryption/master-keys.ts';
 import type { EncryptionSettings } from './s3/encryption/settings.ts';
 import type { Gateway, GatewaySettings, Owner } from './s3/operation.ts';
@@ -44,6 +45,7 @@ export async function createGateway(
   const storage = createStorage(backends, routes);
   const uploads = await openStore(config, log);
   const background = createBackground(log);
+  const documents = createBucketDocuments(storage);
   const settings: GatewaySettings = {
     region: config.region,
     accessPoints: new AccessPoints(
@@ -59,9 +61,12 @@ export async function createGateway(
   };
   const gateway: Gateway = {
     settings,
-    encryption,
+    encryption: {
+      ...encryption,
+      bucketDefault: async (bucket) => (await bucketEncryptionOf({ documents }, bucket))?.algorithm,
+    },
     storage,
-    documents: createBucketDocuments(storage),
+    documents,
     uploads,
     log,
     background: background.run,

@@ -3,6 +3,8 @@ import type { Operation } from './operation.ts';
 import { abortMultipartUpload } from './ops/abort-multipart-upload.ts';
 import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './ops/acls.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './ops/bucket-cors.ts';
+import { deleteBucketEncryption, getBucketEncryption, putBucketEncryption } from './ops/bucket-encryption.ts';
+import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './ops/bucket-tagging.ts';
 import { getBucketVersioning } from './ops/bucket-versioning.ts';
 import { completeMultipartUpload } from './ops/complete-multipart-upload.ts';
 import { copyObject } from './ops/copy-object.ts';
@@ -49,6 +51,12 @@ export const operations: readonly Operation[] = [
   getBucketCors,
   putBucketCors,
   deleteBucketCors,
+  getBucketTagging,
+  putBucketTagging,
+  deleteBucketTagging,
+  getBucketEncryption,
+  putBucketEncryption,
+  deleteBucketEncryption,
   getBucketAcl,
   putBucketAcl,
   getBucketVersioning,

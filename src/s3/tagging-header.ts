@@ -3,7 +3,14 @@ import { S3Error } from './errors.ts';
 
 export type Tags = Readonly<Record<string, string>>;
 
-const maxTags = 10;
+/** How many tags something has at most, and how AWS says so. */
+export interface TagLimit {
+  readonly count: number;
+  readonly message: string;
+}
+
+const objectTagLimit: TagLimit = { count: 10, message: 'Object tags cannot be greater than 10' };
+export const bucketTagLimit: TagLimit = { count: 50, message: 'Bucket tag count cannot be greater than 50' };
 const maxKeyLength = 128;
 const maxValueLength = 256;
 /** Unicode letters, digits and spaces, and `+ - = . _ : / @`. */
@@ -29,11 +36,12 @@ export function parseTaggingHeader(header: string): Tags {
   return requireTags(pairs);
 }
 
-/** The rules that hold for tags however they arrive. InvalidTag, or BadRequest for more than ten. */
-export function requireTags(pairs: ReadonlyArray<readonly [key: string, value: string]>): Tags {
-  if (pairs.length > maxTags) {
-    throw new S3Error('BadRequest', { message: `Object tags cannot be greater than ${maxTags}` });
-  }
+/** The rules that hold for tags however they arrive. InvalidTag, or BadRequest for too many. */
+export function requireTags(
+  pairs: ReadonlyArray<readonly [key: string, value: string]>,
+  { count, message }: TagLimit = objectTagLimit,
+): Tags {
+  if (pairs.length > count) throw new S3Error('BadRequest', { message });
   const seen = new Set<string>();
   for (const [key, value] of pairs) {
     if (key === '' || [...key].length > maxKeyLength || !allowed.test(key)) {

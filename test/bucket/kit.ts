@@ -4,7 +4,7 @@ import type { BucketSubject } from './suite.ts';
 
 /** A signed PUT of a document, with the digest that AWS asks for. */
 export function putDocument(
-  subject: BucketSubject,
+  subject: Pick<BucketSubject, 'endpoint'>,
   path: string,
   sub: string,
   body: string,

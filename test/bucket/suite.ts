@@ -3,7 +3,10 @@ import { describe } from 'vitest';
 import { type EncryptionSubject, runningGateway } from '../encryption/suite.ts';
 import type { GatewayOptions } from '../kit/gateway.ts';
 import { corsTests } from './cors.ts';
+import { bucketEncryptionTests } from './encryption.ts';
 import { settledTests } from './settled.ts';
+import { sharingTests } from './sharing.ts';
+import { bucketTaggingTests } from './tagging.ts';
 import { versionTests } from './versions.ts';
 
 export type BucketSubject = EncryptionSubject;
@@ -14,5 +17,8 @@ export function bucketSuite(name: string, options: GatewayOptions): void {
     corsTests(subject);
     versionTests(subject);
     settledTests(subject);
+    bucketTaggingTests(subject);
+    bucketEncryptionTests(subject);
+    sharingTests(options);
   });
 }

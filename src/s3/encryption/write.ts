@@ -16,6 +16,7 @@ import {
 } from './envelope.ts';
 import type { MasterKey } from './master-keys.ts';
 import { seal } from './sealer.ts';
+import type { EncryptionSettings } from './settings.ts';
 
 const method = 'x-amz-server-side-encryption';
 const kmsKeyId = `${method}-aws-kms-key-id`;
@@ -61,20 +62,25 @@ function asksForManaged({ gateway, headers }: WriteRequest): boolean {
 }
 
 function managed(request: WriteRequest, storage: StorageAdapter): WriteEncryption {
-  const { backendAtRest, keys } = request.gateway.encryption;
-  if (backendAtRest && storage.capabilities.encryptsAtRest) {
-    return new WriteEncryption(request, { type: 'backend' });
-  }
-  const { current } = keys;
-  if (current === undefined) {
-    throw new S3Error('NotImplemented', {
-      message:
-        'Encryption with keys of the gateway is not available: its operator has to configure encryption.keys, the same for every gateway that shares this storage.',
-      extra: { Header: method },
-    });
-  }
-  const { dataKey, envelope } = newManaged(request, current);
+  const by = requireManagedKeys(request.gateway.encryption, storage);
+  if (by === 'backend') return new WriteEncryption(request, { type: 'backend' });
+  const { dataKey, envelope } = newManaged(request, by);
   return new WriteEncryption(request, envelope, { key: dataKey, headers: {} });
+}
+
+/** What answers for SSE-S3: the backend, or a key of the gateway. NotImplemented when there is none. */
+export function requireManagedKeys(
+  { backendAtRest, keys }: EncryptionSettings,
+  storage: StorageAdapter,
+): MasterKey | 'backend' {
+  if (backendAtRest && storage.capabilities.encryptsAtRest) return 'backend';
+  const { current } = keys;
+  if (current !== undefined) return current;
+  throw new S3Error('NotImplemented', {
+    message:
+      'Encryption with keys of the gateway is not available: its operator has to configure encryption.keys, the same for every gateway that shares this storage.',
+    extra: { Header: method },
+  });
 }
 
 function newManaged(
