@@ -100,9 +100,11 @@ export class History {
     return etags;
   }
 
-  /** Whether the upload may have ended by something else than `besides`. */
+  /** Whether the upload may have ended by something else than this request, or the same one sent before. */
   mayHaveEnded({ endings }: Upload, besides?: Ending): boolean {
-    return endings.some((ending) => ending !== besides && !ending.refused);
+    const same = ({ kind, parts }: Ending): boolean =>
+      kind === 'complete' && besides?.kind === 'complete' && joined(parts) === joined(besides.parts);
+    return endings.some((ending) => ending !== besides && !ending.refused && !same(ending));
   }
 
   /** Says that the upload has ended that way, if nothing that was acknowledged says otherwise. */
