@@ -22,6 +22,7 @@ const cases = [
   'listings_in_pages',
   'uploads_in_pages',
   'presigned_get_put_and_part',
+  'presigned_post',
   'errors_have_their_classes',
   'delete_in_batches_and_remove_bucket',
 ] as const;

@@ -79,6 +79,11 @@ export function signatureOf(policy: string, day: string, region = 'us-east-1'): 
   return createHmac('sha256', key).update(policy).digest('hex');
 }
 
+function unescapeXml(text: string | undefined): string | undefined {
+  const entities: Record<string, string> = { quot: '"', lt: '<', gt: '>', amp: '&' };
+  return text?.replaceAll(/&(\w+);/g, (_, name: string) => entities[name] ?? '?');
+}
+
 export interface FormAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -103,6 +108,6 @@ export async function post(
     status: response.status,
     headers: response.headers,
     text,
-    element: (name) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1],
+    element: (name) => unescapeXml(new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]),
   };
 }

@@ -9,6 +9,7 @@ import { bytes, expectMissing, expectObject, get, md5Etag } from '../upload-path
 import { type Fields, formBody, post, signedFields } from './kit.ts';
 
 const mib = 1024 * 1024;
+const variable = '$' + '{filename}';
 
 export function formSuite(name: string, options: GatewayOptions): void {
   describe(`forms on ${name}`, () => {
@@ -35,7 +36,7 @@ export function formSuite(name: string, options: GatewayOptions): void {
       const answer = await upload(
         bucket,
         [
-          ['key', 'user/${filename}'],
+          ['key', `user/${variable}`],
           ['Content-Type', 'image/jpeg'],
           ['Cache-Control', 'max-age=5'],
           ['x-amz-meta-Uuid', '1436-ü'],

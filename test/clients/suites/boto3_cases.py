@@ -371,6 +371,38 @@ def presigned_get_put_and_part():
     assert s3.get_object(**key)["Body"].read() == b"a part"
 
 
+def presigned_post():
+    # The variable is the name of the file: boto3 then signs the prefix.
+    made = s3.generate_presigned_post(
+        BUCKET,
+        "forms/${filename}",
+        Fields={"Content-Type": "text/x-form", "success_action_status": "201", "x-amz-meta-by": "boto3"},
+        Conditions=[
+            {"Content-Type": "text/x-form"},
+            {"success_action_status": "201"},
+            ["starts-with", "$x-amz-meta-by", ""],
+            ["content-length-range", 1, 100],
+        ],
+    )
+
+    def post(fields, content):
+        boundary = "--------a-boundary"
+        parts = [f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()]
+        file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a b.txt"\r\n\r\n'
+        body = ("".join(parts) + file).encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        return http("POST", made["url"], body, {"Content-Type": f"multipart/form-data; boundary={boundary}"})
+
+    status, headers, body = post(made["fields"], b"by form")
+    assert status == 201 and b"<Key>forms/a b.txt</Key>" in body, (status, body)
+    stored = s3.get_object(Bucket=BUCKET, Key="forms/a b.txt")
+    assert stored["Body"].read() == b"by form" and stored["ETag"] == headers["ETag"]
+    assert (stored["ContentType"], stored["Metadata"]) == ("text/x-form", {"by": "boto3"})
+    status, _, body = post(made["fields"], b"x" * 101)
+    assert status == 400 and b"EntityTooLarge" in body, (status, body)
+    status, _, body = post({**made["fields"], "acl": "private"}, b"by form")
+    assert status == 403 and b"Extra input fields: acl" in body, (status, body)
+
+
 def errors_have_their_classes():
     try:
         s3.get_object(Bucket=BUCKET, Key="not there")
