@@ -23,12 +23,13 @@ export function readAccessPoints(
     const path = ['accessPoints', String(index)];
     const place = `${reader.place(['accessPoints'])}[${index}]`;
     reader.refuseUnknown(toMapping(entry), path, accessPointSettings);
-    const { name, account, bucket, outpost, region: own = region } = reader.read(
-      accessPointSettings,
-      toMapping(entry),
-      path,
-      { environment: false },
-    );
+    const {
+      name,
+      account,
+      bucket,
+      outpost,
+      region: own = region,
+    } = reader.read(accessPointSettings, toMapping(entry), path, { environment: false });
     const missing = Object.entries({ name, account, bucket }).filter(
       ([key, value]) => value === undefined && !reader.isFaulty(`${path.join('.')}.${key}`),
     );
