@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { relative, resolve, sep } from 'node:path';
 import { readAccessPoints } from './config/access-points.ts';
+import { readIdentities } from './config/identities.ts';
 import { parseMasterKeys } from './config/master-keys.ts';
 import { ConfigError } from './config/problems.ts';
 import { type Environment, Reader } from './config/reader.ts';
@@ -24,7 +25,7 @@ export interface LoadOptions {
 
 const defaultFile = 'partway.yaml';
 /** Structured, in the file only. */
-const sections = ['credentials', 'backends', 'buckets', 'accessPoints'];
+const sections = ['credentials', 'identities', 'anonymous', 'backends', 'buckets', 'accessPoints'];
 
 /** The environment wins over the file. @throws ConfigError with every problem */
 export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): Config {
@@ -38,6 +39,13 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
   reader.refuseUnknownVariables(settings, ['PARTWAY_CONFIG']);
   const values = reader.read(settings, mapping, [], { environment: true });
   const credentials = readCredentials(reader, values, mapping['credentials']);
+  const { anonymous, identities } = readIdentities(reader, mapping, {
+    accountId: values.accountId,
+    credentials,
+    file: values.identitiesFile,
+    env,
+    cwd,
+  });
   const routing = readRouting(reader, topLevelBackends(values), mapping);
 
   const config: Config = {
@@ -58,6 +66,9 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
     },
     defaultChecksum: values.defaultChecksum === 'none' ? undefined : values.defaultChecksum,
     credentials,
+    accountId: values.accountId,
+    identities,
+    anonymous,
     stateDir: values.stateDir,
     workers: values.workers,
     durability: values.durability,
@@ -137,7 +148,7 @@ function readTls(reader: Reader, values: Values<typeof settings>): Config['tls']
 /** What no setting can be blamed for alone. */
 function checkTogether(reader: Reader, config: Config): void {
   const { host } = config.listen;
-  if (config.credentials.length === 0 && !config.allowInsecureListen && !isLoopback(host)) {
+  if (!hasKeys(config) && !config.allowInsecureListen && !isLoopback(host)) {
     reader.report(
       `listen (${environmentName('listen')})`,
       `${host} can be reached from other machines, and no credentials are configured`,
@@ -153,6 +164,11 @@ function checkTogether(reader: Reader, config: Config): void {
       );
     }
   }
+}
+
+/** Whether anybody could sign a request: if not, a key pair is generated. */
+export function hasKeys({ credentials, identities }: Pick<Config, 'credentials' | 'identities'>): boolean {
+  return credentials.length > 0 || identities.some(({ keys }) => keys.length > 0);
 }
 
 function isInside(path: string, directory: string): boolean {

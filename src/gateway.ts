@@ -1,11 +1,11 @@
 /** Puts the rooms of the house together: storage, upload store, janitor, app. */
 import { createApp } from './app.ts';
-import { credentialSource, Secret } from './auth/credentials.ts';
 import { type BuiltBackends, buildBackends } from './backends.ts';
 import { createBackground } from './background.ts';
 import { loadMasterKeys } from './config/load-master-keys.ts';
 import type { Config, Credential } from './config.ts';
 import { AccessPoints } from './http/access-points.ts';
+import { type Admission, createIdentities } from './identities.ts';
 import type { Logger } from './log.ts';
 import { createBucketDocuments } from './s3/bucket/documents.ts';
 import { bucketEncryptionOf } from './s3/bucket/encryption.ts';
@@ -22,6 +22,8 @@ export interface RunningGateway extends App {
   ready(): Promise<void>;
   /** Clean-up of ended uploads; `start` it in one process of a machine. */
   readonly janitor: Janitor;
+  /** Lets these in from now on, and nobody else; requests under way go on. */
+  admit(admission: Admission): void;
   /** Waits for work that answers did not wait for, then lets go of store and backends. */
   close(): Promise<void>;
 }
@@ -45,6 +47,12 @@ export async function createGateway(
   const storage = createStorage(backends, routes);
   const uploads = await openStore(config, log);
   const background = createBackground(log);
+  const { accountId, anonymous } = config;
+  const identities = createIdentities(owner, accountId, {
+    credentials,
+    identities: config.identities,
+    anonymous,
+  });
   const documents = createBucketDocuments(storage);
   const settings: GatewaySettings = {
     region: config.region,
@@ -68,18 +76,13 @@ export async function createGateway(
     storage,
     documents,
     uploads,
+    access: identities,
     log,
     background: background.run,
   };
   const app = createApp({
     gateway,
-    credentials: credentialSource(
-      credentials.map(({ accessKeyId, secretAccessKey }) => ({
-        accessKeyId,
-        secretAccessKey: new Secret(secretAccessKey),
-        identity: owner,
-      })),
-    ),
+    credentials: identities,
     acceptRegions: config.acceptRegions,
     baseDomains: config.baseDomains,
     trustedProxies: config.trustedProxies,
@@ -95,6 +98,7 @@ export async function createGateway(
   return {
     fetch: (request, env) => app.fetch(request, env),
     janitor,
+    admit: (admission) => identities.replace(admission),
     async ready() {
       await Promise.all([uploads.check(), storage.check()]);
     },

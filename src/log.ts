@@ -24,8 +24,8 @@ export interface Logger {
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: 'json' | 'pretty';
-  /** Values that must not show wherever they turn up. */
-  readonly secrets?: readonly string[];
+  /** Values that must not show wherever they turn up; a function tells of those that there are by now. */
+  readonly secrets?: readonly string[] | (() => readonly string[]);
   /** Colours in pretty lines. */
   readonly color?: boolean;
   /** Default: standard error, so that standard output is for people. */
@@ -43,7 +43,7 @@ type Plain =
   | { readonly [key: string]: Plain };
 
 export function createLogger(options: LogOptions): Logger {
-  const scrub = createScrubber(options.secrets ?? []);
+  const scrub = scrubberOf(options.secrets ?? []);
   const format = options.format === 'json' ? jsonLine : prettyLine(options.color === true);
   const line = (level: LogLevel, message: string, fields: LogFields): string =>
     format(new Date(), level, scrub(message), plainFields(fields, scrub));
@@ -69,6 +69,20 @@ export function createLogger(options: LogOptions): Logger {
     };
   };
   return build({});
+}
+
+function scrubberOf(secrets: NonNullable<LogOptions['secrets']>): (text: string) => string {
+  if (typeof secrets !== 'function') return createScrubber(secrets);
+  let known = secrets();
+  let scrub = createScrubber(known);
+  return (text) => {
+    const now = secrets();
+    if (now !== known) {
+      known = now;
+      scrub = createScrubber(known);
+    }
+    return scrub(text);
+  };
 }
 
 function plainFields(fields: LogFields, scrub: (text: string) => string): Record<string, Plain> {

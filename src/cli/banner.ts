@@ -44,7 +44,10 @@ export function banner(
 function describeKeys(config: Config, generated: GeneratedCredential | undefined): string {
   if (generated !== undefined)
     return `${generated.credential.accessKeyId}, generated; its secret is in ${shortPath(generated.file)}`;
-  return config.credentials.map(({ accessKeyId }) => accessKeyId).join(', ');
+  const { credentials, identities } = config;
+  return [...credentials.map(({ accessKeyId }) => accessKeyId), ...identities.map(({ name }) => name)].join(
+    ', ',
+  );
 }
 
 export function describeBackend(backend: BackendConfig): string {

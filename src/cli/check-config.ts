@@ -1,6 +1,6 @@
 /** `partway check-config`: what is configured, and what the services say to it. */
 import { buildBackends } from '../backends.ts';
-import type { Config } from '../config.ts';
+import { type Config, hasKeys, type IdentityConfig } from '../config.ts';
 import { checkBackend } from '../storage.ts';
 import { describeBackend } from './banner.ts';
 
@@ -21,7 +21,12 @@ function summary(config: Config): string {
     ['file', config.file ?? 'none; environment and defaults only'],
     ['listen', `${config.listen.host}:${config.listen.port}${config.tls === undefined ? '' : ' (TLS)'}`],
     ['region', [config.region, ...config.acceptRegions].join(', ')],
-    ['keys', keys === '' ? `generated, in ${config.stateDir}` : keys],
+    [
+      'keys',
+      keys !== '' ? keys : hasKeys(config) ? 'those of the identities' : `generated, in ${config.stateDir}`,
+    ],
+    ...config.identities.map((identity) => ['identity', describeIdentity(identity)] as const),
+    ...config.anonymous.map((grant) => ['anonymous', describeGrant(grant)] as const),
     ...config.backends.map((backend) => ['backend', describeBackend(backend)] as const),
     ...config.buckets.map(({ pattern, backend }) => ['buckets', `${pattern} → ${backend}`] as const),
     ['uploads', config.redis === undefined ? `embedded store in ${config.stateDir}` : 'Redis'],
@@ -29,6 +34,15 @@ function summary(config: Config): string {
     ['processes', String(config.workers)],
   ];
   return rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`).join('\n');
+}
+
+function describeIdentity({ administrator, grants, keys, name }: IdentityConfig): string {
+  const may = administrator ? 'everything' : grants.map(describeGrant).join('; ') || 'nothing by itself';
+  return `${name} (${keys.length === 1 ? '1 key' : `${keys.length} keys`}): ${may}`;
+}
+
+function describeGrant({ actions, buckets, prefix }: IdentityConfig['grants'][number]): string {
+  return `${actions.join(', ')} in ${buckets.map((bucket) => (prefix === '' ? bucket : `${bucket}/${prefix}`)).join(', ')}`;
 }
 
 function describeMasterKeys({ encryption, redis, stateDir }: Config): string {

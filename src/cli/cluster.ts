@@ -5,8 +5,10 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { Config, Credential } from '../config.ts';
+import type { Admission } from '../identities.ts';
 import type { Logger } from '../log.ts';
-import { createProcessLog } from './process-log.ts';
+import { createProcessLog, secretsOfAdmission } from './process-log.ts';
+import type { Reloads } from './reload.ts';
 import { listenForStop } from './stop-signals.ts';
 import { type ServingProcess, startProblem, startServing } from './worker.ts';
 
@@ -16,6 +18,10 @@ interface Assignment {
   readonly credentials: readonly Credential[];
   /** Counts from 0; a restarted process has the number of the one it stands in for. */
   readonly number: number;
+}
+/** Primary → worker, whenever the configuration was read again. */
+interface Change {
+  readonly admit: Admission;
 }
 /** Worker → primary. */
 interface Report {
@@ -38,13 +44,17 @@ export function serveCluster(
   credentials: readonly Credential[],
   log: Logger,
   onListening: (address: AddressInfo) => void,
+  reloads: Reloads,
 ): Promise<number> {
   cluster.schedulingPolicy = cluster.SCHED_RR;
   return new Promise((resolve) => {
     const workers = new Map<number, Worker>();
+    /** Have their assignment: only they understand what comes after it. */
+    const assigned = new Set<Worker>();
     const listening = new Set<number>();
     const failures = new Map<number, number>();
     const restarts = new Set<NodeJS.Timeout>();
+    let admitted: Admission | undefined;
     let announced = false;
     let stopping = false;
     let status = 0;
@@ -83,7 +93,11 @@ export function serveCluster(
       const since = performance.now();
       workers.set(number, worker);
       worker.on('message', ({ awaiting, hopeless }: Report) => {
-        if (awaiting === true) worker.send({ config, credentials, number } satisfies Assignment);
+        if (awaiting === true) {
+          worker.send({ config, credentials, number } satisfies Assignment);
+          assigned.add(worker);
+          if (admitted !== undefined) worker.send({ admit: admitted } satisfies Change);
+        }
         if (hopeless === undefined || announced || stopping) return;
         process.stderr.write(`partway: ${hopeless}\n`);
         status = 1;
@@ -97,6 +111,7 @@ export function serveCluster(
       });
       worker.once('exit', (code, signal) => {
         workers.delete(number);
+        assigned.delete(worker);
         if (stopping) finishIfEnded();
         else
           restart(number, performance.now() - since, {
@@ -115,6 +130,10 @@ export function serveCluster(
       log.info('stopping', { signal });
       stop();
     });
+    reloads.deliver((admission) => {
+      admitted = admission;
+      for (const worker of assigned) worker.send({ admit: admission } satisfies Change);
+    });
     for (let number = 0; number < config.workers; number += 1) fork(number);
   });
 }
@@ -123,11 +142,21 @@ export function serveCluster(
 export async function runWorker(): Promise<number> {
   // Ctrl-C reaches the workers too. The primary decides: a second signal of its own is SIGKILL.
   const stopped = listenForStop(() => {}).first;
+  // Nor is a hang-up of the terminal the end: the primary hears it too, reads again, and tells.
+  process.on('SIGHUP', () => {});
   const assignment = await Promise.race([stopped, nextAssignment()]);
   if (typeof assignment === 'string') return 0;
   const { config, credentials, number } = assignment;
-  const log = createProcessLog(config, credentials).with({ worker: number });
-  let serving: ServingProcess;
+  const processLog = createProcessLog(config, credentials);
+  const log = processLog.with({ worker: number });
+  let serving: ServingProcess | undefined;
+  let admitted: Admission | undefined;
+  process.on('message', ({ admit }: Partial<Change>) => {
+    if (admit === undefined) return;
+    admitted = admit;
+    processLog.hide(secretsOfAdmission(admit));
+    serving?.admit(admit);
+  });
   try {
     serving = await startServing(config, credentials, log, { janitor: number === 0 });
   } catch (error) {
@@ -137,6 +166,7 @@ export async function runWorker(): Promise<number> {
     await report({ hopeless: problem });
     return 1;
   }
+  if (admitted !== undefined) serving.admit(admitted);
   await stopped;
   await serving.stop();
   await log.flush();

@@ -65,7 +65,7 @@ async function run(args: Arguments, around: Surroundings): Promise<number> {
     }
     case 'serve': {
       const { serve } = await import('./serve.ts');
-      return await serve(load());
+      return await serve(load(), load);
     }
   }
 }

@@ -1,18 +1,21 @@
 /** `partway serve` */
 import type { AddressInfo } from 'node:net';
 import { generatedCredential } from '../config/generated.ts';
-import { type Config, ConfigError, type Credential } from '../config.ts';
+import { type Config, ConfigError, type Credential, hasKeys } from '../config.ts';
+import type { Admission } from '../identities.ts';
 import type { Logger } from '../log.ts';
 import { banner, endpoint } from './banner.ts';
 import { createProcessLog } from './process-log.ts';
+import { listenForReload, type Reloads } from './reload.ts';
 import { listenForStop } from './stop-signals.ts';
 import { version } from './version.ts';
 
-/** Serves until it is told to stop. @returns exit status */
-export async function serve(config: Config): Promise<number> {
-  const generated = config.credentials.length === 0 ? generatedCredential(config.stateDir) : undefined;
+/** Serves until it is told to stop. @param load reads the configuration again @returns exit status */
+export async function serve(config: Config, load: () => Config): Promise<number> {
+  const generated = hasKeys(config) ? undefined : generatedCredential(config.stateDir);
   const credentials = generated === undefined ? config.credentials : [generated.credential];
   const log = createProcessLog(config, credentials);
+  const reloads = listenForReload(() => admissionOf(load()), log);
   const announce = (address: AddressInfo): void => {
     process.stdout.write(banner(version(), config, address, generated));
     log.info('listening', {
@@ -31,6 +34,7 @@ export async function serve(config: Config): Promise<number> {
     credentials,
     log,
     announce,
+    reloads,
   );
   if (status === 0) log.info('stopped');
   await log.flush();
@@ -42,9 +46,18 @@ type Serve = (
   credentials: readonly Credential[],
   log: Logger,
   announce: (address: AddressInfo) => void,
+  reloads: Reloads,
 ) => Promise<number>;
 
-const serveAlone: Serve = async (config, credentials, log, announce) => {
+function admissionOf(config: Config): Admission {
+  const { anonymous, identities } = config;
+  const credentials = hasKeys(config)
+    ? config.credentials
+    : [generatedCredential(config.stateDir).credential];
+  return { credentials, identities, anonymous };
+}
+
+const serveAlone: Serve = async (config, credentials, log, announce, reloads) => {
   const signals = listenForStop((status) => {
     log.flushSync();
     process.exit(status);
@@ -60,13 +73,14 @@ const serveAlone: Serve = async (config, credentials, log, announce) => {
     process.stderr.write(`partway: ${startProblem(error, config)}\n`);
     return 1;
   }
+  reloads.deliver((admission) => serving.admit(admission));
   announce(serving.address);
   log.info('stopping', { signal: await signals.first });
   await serving.stop();
   return 0;
 };
 
-const serveInCluster: Serve = async (config, credentials, log, announce) => {
+const serveInCluster: Serve = async (config, credentials, log, announce, reloads) => {
   const { serveCluster } = await import('./cluster.ts');
-  return await serveCluster(config, credentials, log, announce);
+  return await serveCluster(config, credentials, log, announce, reloads);
 };

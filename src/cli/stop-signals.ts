@@ -1,9 +1,9 @@
-/** SIGTERM, SIGINT and SIGHUP: the first asks for an orderly end, a later one for an end at once. */
+/** SIGTERM and SIGINT: the first asks for an orderly end, a later one for an end at once. */
 
 /** npm hands on the Ctrl-C that the terminal has sent to all its children already: both are one wish. */
 const sameWishMs = 500;
 
-const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const signals = { SIGINT: 2, SIGTERM: 15 } as const;
 export type StopSignal = keyof typeof signals;
 
 export interface StopSignals {

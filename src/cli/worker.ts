@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Config, Credential } from '../config.ts';
 import { createGateway } from '../gateway.ts';
+import type { Admission } from '../identities.ts';
 import type { Logger } from '../log.ts';
 import { createServer } from '../server.ts';
 
 export interface ServingProcess {
   readonly address: AddressInfo;
+  admit(admission: Admission): void;
   /** Lets open requests finish, then lets go of everything. Called again, it is the same end. */
   stop(): Promise<void>;
 }
@@ -46,6 +48,7 @@ export async function startServing(
   };
   return {
     address,
+    admit: (admission) => gateway.admit(admission),
     stop() {
       ending ??= end();
       return ending;

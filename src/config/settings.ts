@@ -11,6 +11,7 @@ import {
   domain,
   duration,
   flag,
+  instant,
   integer,
   listOf,
   matching,
@@ -158,6 +159,44 @@ export const accessPointSettings = {
   ),
 } as const;
 
+const name = matching('name', /^[\w+=.@-]{1,64}$/, 'use 1 to 64 letters, digits and _+=.@-');
+
+/** Who shares the account: entries of `identities`. */
+export const identitySettings = {
+  name: optional(name, 'How policies, errors and the log call it.'),
+  displayName: optional(text, 'How listings call it. Default: its name.'),
+  canonicalId: optional(
+    matching('canonical ID', /^[0-9a-f]{64}$/, 'use 64 hexadecimal digits, lower case'),
+    'Its ID in listings. Default: made of account and name.',
+  ),
+  administrator: setting(flag, 'false', 'May do everything, as the account itself.'),
+} as const;
+
+/** Entries of an identity's `keys`. */
+export const keySettings = {
+  ...credentialSettings,
+  sessionToken: secret(
+    matching('session token', /^[\x21-\x7e]{1,4096}$/, 'use 1 to 4096 printable characters, no spaces'),
+    'Makes it a temporary key: requests must carry this token.',
+  ),
+  expiresAt: optional(instant, 'When the session token ends.'),
+} as const;
+
+/** Entries of an identity's `grants`, and of `anonymous`. */
+export const grantSettings = {
+  buckets: optional(
+    listOf(
+      matching('bucket name or pattern', /^[a-z0-9.*?-]{1,63}$/, 'use lower-case letters, digits, . - * ?'),
+    ),
+    'Bucket names, or patterns with `*` and `?`.',
+  ),
+  prefix: setting(text, '', 'Keys that begin with it only. Default: all.'),
+  actions: optional(
+    listOf(matching('action', /^[a-z]+$/, 'use lower-case letters')),
+    '`list`, `read`, `write`, `delete`, `admin`.',
+  ),
+} as const;
+
 export const settings = {
   listen: setting(address, '127.0.0.1:9000', 'Address and port to serve on. Port 0 takes a free one.'),
   allowInsecureListen: setting(
@@ -182,6 +221,15 @@ export const settings = {
 
   accessKeyId: credentialSettings.accessKeyId,
   secretAccessKey: credentialSettings.secretAccessKey,
+  accountId: setting(
+    matching('account ID', /^\d{12}$/, 'use twelve digits, in quotes'),
+    '000000000000',
+    'The account that owns all buckets and identities, as ARNs, policies and `x-amz-expected-bucket-owner` name it.',
+  ),
+  identitiesFile: optional(
+    path,
+    'YAML file that holds `identities` and `anonymous`, instead of this one. Read again at SIGHUP.',
+  ),
   allowSseCOverHttp: setting(flag, 'false', 'Take customer-provided encryption keys over plain HTTP too.'),
 
   'encryption.keys': secret(

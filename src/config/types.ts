@@ -1,8 +1,26 @@
 /** The configuration once it is read and found sound. Plain data, so that it can be handed to worker processes as JSON. */
 
+import type { Grant } from '../access/grants.ts';
+
 export interface Credential {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+}
+
+/** A key of an identity. With a session token it is a temporary one. */
+export interface KeyConfig extends Credential {
+  readonly sessionToken?: string;
+  /** ISO 8601. */
+  readonly expiresAt?: string;
+}
+
+export interface IdentityConfig {
+  readonly name: string;
+  readonly displayName: string;
+  readonly canonicalId: string;
+  readonly administrator: boolean;
+  readonly keys: readonly KeyConfig[];
+  readonly grants: readonly Grant[];
 }
 
 interface NamedBackend {
@@ -91,8 +109,13 @@ export interface Config {
     readonly backendAtRest: boolean;
     readonly kms: 'refuse' | 'AES256';
   };
-  /** Empty: none configured, a pair is generated in `stateDir`. */
+  /** Of the account itself. Empty, and no identity with a key: a pair is generated in `stateDir`. */
   readonly credentials: readonly Credential[];
+  /** Twelve digits. */
+  readonly accountId: string;
+  readonly identities: readonly IdentityConfig[];
+  /** What is allowed to requests that nobody signed. */
+  readonly anonymous: readonly Grant[];
   /** Absolute path. */
   readonly stateDir: string;
   /** Processes that serve, at least 1. */

@@ -48,6 +48,17 @@ export function choice<const T extends string>(...choices: readonly T[]): ValueT
   };
 }
 
+/** A moment, as ISO 8601 with its zone. */
+export const instant: ValueType<string> = {
+  name: 'date and time',
+  parse(value) {
+    const iso = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+    if (!iso.test(value) || Number.isNaN(Date.parse(value)))
+      throw new BadValue(`'${value}' is not a date and time`, "write it like '2027-01-31T18:00:00Z'");
+    return value;
+  },
+};
+
 export function integer(min: number, max: number): ValueType<number> {
   return {
     name: 'number',

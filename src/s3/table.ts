@@ -4,6 +4,12 @@ import { abortMultipartUpload } from './ops/abort-multipart-upload.ts';
 import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './ops/acls.ts';
 import { deleteBucketCors, getBucketCors, putBucketCors } from './ops/bucket-cors.ts';
 import { deleteBucketEncryption, getBucketEncryption, putBucketEncryption } from './ops/bucket-encryption.ts';
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from './ops/bucket-policy.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './ops/bucket-tagging.ts';
 import { getBucketVersioning } from './ops/bucket-versioning.ts';
 import { completeMultipartUpload } from './ops/complete-multipart-upload.ts';
@@ -60,6 +66,10 @@ export const operations: readonly Operation[] = [
   getBucketAcl,
   putBucketAcl,
   getBucketVersioning,
+  getBucketPolicy,
+  putBucketPolicy,
+  deleteBucketPolicy,
+  getBucketPolicyStatus,
   getBucketOwnershipControls,
   putBucketOwnershipControls,
   deleteBucketOwnershipControls,

@@ -17,6 +17,8 @@ export interface RawRequest {
   readonly unsignedHeaders?: Readonly<Record<string, string | readonly string[]>>;
   readonly region?: string;
   readonly anonymous?: boolean;
+  /** Whose signature; by default the account's own. */
+  readonly as?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
 export interface RawAnswer {
@@ -87,7 +89,7 @@ async function sign(
   const signer = new SignatureV4({
     service: 's3',
     region: call.region ?? 'us-east-1',
-    credentials,
+    credentials: call.as ?? credentials,
     sha256: Sha256,
     uriEscapePath: false,
   });

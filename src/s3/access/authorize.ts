@@ -14,7 +14,7 @@ import { type KnownTags, keyValues } from './condition-keys.ts';
 import { accessDenied } from './error-text.ts';
 import { requireExpectedOwner } from './expected-owner.ts';
 import { permissionsOf } from './permissions.ts';
-import { existingTags, needsExistingTags, policyOf } from './policies.ts';
+import { existingTags, needsExistingTags, needsRequestedTags, policyOf } from './policies.ts';
 import { type AccessSettings, plainAccess } from './settings.ts';
 
 export function accessOf(gateway: Gateway): AccessSettings {
@@ -82,6 +82,8 @@ async function requireOperation(operation: Operation, context: RequestContext): 
       message: 'Anonymous users cannot initiate multipart uploads. Please authenticate.',
     });
   }
+  // Its handler asks again in any case, with the tags at hand.
+  if (operation.action === 'PutObjectTagging' && (await dependsOnTags(context))) return;
   for (const action of permissionsOf(operation, context)) {
     const asked: Asked =
       key === '' ? { action, bucket, prefix: target.query.get('prefix') ?? '' } : { action, bucket, key };
@@ -90,6 +92,11 @@ async function requireOperation(operation: Operation, context: RequestContext): 
     if (decision === 'denied' && (await isInitiator(operation, context))) continue;
     throw accessDenied(callerOf(context), asked, decision);
   }
+}
+
+async function dependsOnTags({ bucket, gateway }: RequestContext): Promise<boolean> {
+  const policy = await policyOf(gateway, bucket);
+  return policy !== undefined && needsRequestedTags(policy);
 }
 
 async function judge(context: RequestContext, asked: Asked, tags: KnownTags): Promise<Decision> {

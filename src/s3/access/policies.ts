@@ -13,6 +13,12 @@ export function policyOf(gateway: Gateway, bucket: string): Promise<Policy | und
   return storedOf(gateway, bucket, 'policy', compiled);
 }
 
+/** Whether it asks for tags that PutObjectTagging brings in its body. */
+export function needsRequestedTags({ uses }: Policy): boolean {
+  for (const key of uses) if (key.startsWith('s3:requestobjecttag')) return true;
+  return false;
+}
+
 /** Tags of the object cost a look at it: only where a policy speaks of them. */
 export function needsExistingTags(policy: Policy): boolean {
   for (const key of policy.uses) if (key.startsWith('s3:existingobjecttag/')) return true;

@@ -1,3 +1,5 @@
+import { requireAccess } from '../access/authorize.ts';
+import { permissionFor } from '../access/permissions.ts';
 import { changeTags } from '../object-tags.ts';
 import type { Operation } from '../operation.ts';
 import { refuseVersionId } from '../parameters.ts';
@@ -25,7 +27,11 @@ export const putObjectTagging: Operation = {
   body: 'document',
   async handle(context) {
     refuseVersionId(context);
-    await changeTags(context, parseTagging(await context.body.read(maxTaggingBytes)));
+    const requested = parseTagging(await context.body.read(maxTaggingBytes));
+    const { bucket, key, target } = context;
+    const action = permissionFor('s3:PutObjectTagging', target.query.has('versionId'));
+    await requireAccess(context, { action, bucket, key }, { requested });
+    await changeTags(context, requested);
     return emptyReply(200);
   },
 };

@@ -1,0 +1,3 @@
+import { accessSuite } from './suite.ts';
+
+accessSuite('Azure block blobs', 'azure');

@@ -1,0 +1,3 @@
+import { accessSuite } from './suite.ts';
+
+accessSuite('Google Cloud Storage', 'gcs');

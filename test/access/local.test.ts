@@ -1,0 +1,3 @@
+import { accessSuite } from './suite.ts';
+
+accessSuite('a local directory', 'local');
