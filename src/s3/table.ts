@@ -37,6 +37,7 @@ import {
   getBucketOwnershipControls,
   putBucketOwnershipControls,
 } from './ops/ownership-controls.ts';
+import { postObject } from './ops/post-object.ts';
 import {
   deletePublicAccessBlock,
   getPublicAccessBlock,
@@ -81,6 +82,7 @@ export const operations: readonly Operation[] = [
   listObjectVersions,
   deleteObjects,
   putObject,
+  postObject,
   getObject,
   headObject,
   getObjectAttributes,
