@@ -34,8 +34,8 @@ export interface Subject {
   readonly env: Readonly<Record<string, string>>;
   /** Lets a server behind the gateway die, or cut its connections. Says which, if there is any; resolves once it is back. */
   strike(random: () => number): Promise<Strike | undefined>;
-  /** One run of the clean-up, as if weeks had passed. */
-  cleanUp(): Promise<JanitorReport>;
+  /** One run of the clean-up, of what is older than so many milliseconds; by default as if weeks had passed. */
+  cleanUp(maxAgeMs?: number): Promise<JanitorReport>;
   /** Private things that are left in the backend, by name. `live` objects are said to have something of their own. */
   leftovers(bucket: string, live: ReadonlySet<string>): Promise<readonly string[]>;
   stop(): Promise<void>;
@@ -77,7 +77,7 @@ export async function startSubject(name: SubjectName): Promise<Subject> {
       if (kind !== undefined) await strikes[kind]?.(random);
       return kind;
     },
-    async cleanUp() {
+    async cleanUp(maxAgeMs = -weeks) {
       const config = loadConfig({
         env: { ...env, PARTWAY_STATE_DIR: join(deployment.dir, 'state') },
         cwd: deployment.dir,
@@ -90,7 +90,7 @@ export async function startSubject(name: SubjectName): Promise<Subject> {
       try {
         // What has just ended is left to whoever ended it, for as long as a tick of the clock.
         await new Promise((resolve) => setTimeout(resolve, 20));
-        return await createJanitor({ store, storage, log: silent, clock: () => Date.now() + weeks }).run();
+        return await createJanitor({ store, storage, maxAgeMs, log: silent }).run();
       } finally {
         await store.close();
         await storage.close();
