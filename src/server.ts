@@ -7,6 +7,7 @@ import type { Logger } from './log.ts';
 import { logAccess } from './server/access.ts';
 import { Connection, type Exchange } from './server/connection.ts';
 import type { App, RequestEnv } from './server/env.ts';
+import { flushHeadAsLatin1 } from './server/head-encoding.ts';
 import { createHealth } from './server/health.ts';
 import { type Refusal, refusalAnswer, refusals, refuse } from './server/refusal.ts';
 import { headerFault, maxHeaderSize } from './server/request-checks.ts';
@@ -122,6 +123,7 @@ export function createServer(options: ServerOptions): GatewayServer {
       return;
     }
     exchanges.set(incoming, exchange);
+    flushHeadAsLatin1(outgoing);
     void listener(incoming, outgoing);
   };
 

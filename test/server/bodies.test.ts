@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer as createNetServer } from 'node:net';
+import { connect, createServer as createNetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { App } from '../../src/server/env.ts';
@@ -208,4 +208,26 @@ test('a port in use is an error', async () => {
     code: 'EADDRINUSE',
   });
   other.close();
+});
+
+test('a head that leaves before its body is written byte by byte like any other', async () => {
+  const app: App = {
+    fetch: () =>
+      new Response(
+        new ReadableStream({
+          async pull(controller) {
+            await sleep(50);
+            controller.enqueue(Buffer.from('abc'));
+            controller.close();
+          },
+        }),
+        { headers: { 'x-amz-meta-a': Buffer.from('ü').toString('latin1'), 'content-length': '3' } },
+      ),
+  };
+  await using running = await start(app);
+  const socket = connect(running.port, '127.0.0.1');
+  socket.end(`GET /a HTTP/1.1\r\n${host}Connection: close\r\n\r\n`);
+  const answer = Buffer.concat(await Array.fromAsync(socket as AsyncIterable<Buffer>));
+  expect(answer.toString('utf8')).toContain('x-amz-meta-a: ü\r\n');
+  expect(answer.subarray(-3).toString()).toBe('abc');
 });
