@@ -88,8 +88,9 @@ async function answer(name: string, check: Promise<string | undefined>): Promise
   try {
     return await Promise.race([check, late]);
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
-    return `${name}: ${error instanceof Error ? error.message : String(error)}${cause}`;
+    if (!(error instanceof Error)) return `${name}: ${String(error)}`;
+    const cause = error.cause instanceof Error ? error.cause.message : '';
+    return `${name}: ${error.message}${error.message.includes(cause) ? '' : `: ${cause}`}`;
   } finally {
     clearTimeout(timer);
   }
