@@ -84,16 +84,15 @@ export function createServer(options: ServerOptions): GatewayServer {
   const envOf = (request: object): RequestEnv => {
     const exchange = exchanges.get(request);
     if (exchange === undefined) throw new Error('a request that the server does not know');
-    return {
-      incoming: exchange.incoming,
-      outgoing: exchange.outgoing,
-      notes: exchange.notes,
-      continue: () => {
-        if (!exchange.awaitsContinue || exchange.outgoing.headersSent) return;
-        exchange.awaitsContinue = false;
-        exchange.outgoing.writeContinue();
-      },
+    const { incoming, notes, outgoing } = exchange;
+    const tell = (): void => {
+      if (!exchange.awaitsContinue || outgoing.headersSent) return;
+      exchange.awaitsContinue = false;
+      outgoing.writeContinue();
     };
+    // While an earlier request on the connection is unanswered, Node would keep it and send it after the head of the final answer.
+    const inTurn = (): void => void (outgoing.socket === null ? outgoing.once('socket', tell) : tell());
+    return { incoming, outgoing, notes, continue: inTurn };
   };
 
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse, awaitsContinue: boolean): void => {

@@ -1,4 +1,5 @@
 /** Replies and errors as HTTP responses. */
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { hostIdOf, namingHeaders } from '../http/request-id.ts';
 import type { Exchange } from './dispatch.ts';
@@ -107,8 +108,15 @@ function textResponse(
 /** What is left of the request is read and thrown away, or the connection is closed: never is it read as the next request. */
 async function settleRequest(context: AnswerContext, headers: Record<string, string>): Promise<void> {
   const { body, exchange } = context;
-  const clean = body === undefined ? exchange.incoming.complete : await body.settle();
+  const clean = body === undefined ? isWhole(exchange.incoming) : await body.settle();
   if (!clean) headers['connection'] = 'close';
+}
+
+/** Node calls a request complete a moment after it has handed it over, also one that has no body (RFC 9112, 6). */
+function isWhole({ complete, headers }: IncomingMessage): boolean {
+  return (
+    complete || (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0)
+  );
 }
 
 /**

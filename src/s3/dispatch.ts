@@ -212,7 +212,11 @@ function translate(
   gateway: Gateway,
   { notes, signal }: Exchange,
 ): S3Error {
-  const translated = toS3Error(error, subject);
+  // What broke off because the client is gone fails with the signal's reason.
+  const translated =
+    signal.aborted && error === signal.reason
+      ? new S3Error('RequestTimeout', { cause: error, close: true })
+      : toS3Error(error, subject);
   notes.error = translated.code;
   const clientIsGone = signal.aborted && translated.code !== 'InternalError';
   if (translated.status >= 500 && translated.code !== 'NotImplemented' && !clientIsGone) {

@@ -24,7 +24,7 @@ function failure(call: string, path: unknown): Error | undefined {
   return Object.assign(new Error(`${plan.code}: made to fail, ${call}`), { code: plan.code, syscall: call });
 }
 
-type Call = (...args: readonly unknown[]) => unknown;
+type Call = (...args: unknown[]) => unknown;
 
 function wrap(
   target: object,
@@ -35,7 +35,7 @@ function wrap(
   const methods = target as Record<string, Call>;
   const original = methods[name] as Call;
   const isPromise = target === fs || target === prototype;
-  methods[name] = function (this: unknown, ...args: readonly unknown[]) {
+  methods[name] = function (this: unknown, ...args: unknown[]) {
     const error = failure(call, pathOf(this, args[0]));
     if (error === undefined) return original.apply(this, args);
     if (isPromise) return Promise.reject(error);
