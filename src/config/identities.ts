@@ -112,7 +112,7 @@ function readIdentity(
   }
   taken.names.add(name);
   const canonicalId = values.canonicalId ?? canonicalIdOf(accountId, name);
-  if (taken.ids.has(canonicalId)) {
+  if (values.canonicalId !== undefined && taken.ids.has(canonicalId)) {
     reader.report(place, 'has the canonical ID of another', 'leave it out, and one is made of the name');
   }
   taken.ids.add(canonicalId);

@@ -37,8 +37,7 @@ export function policyTests(shared: SharedGateway): void {
         Effect: 'Allow',
         Principal: { AWS: arnOf('carol') },
         Action: 's3:GetObject',
-        // biome-ignore lint/suspicious/noTemplateCurlyInString: a policy variable
-        Resource: `arn:aws:s3:::${Bucket}/${'${aws:username}'}/*`,
+        Resource: `arn:aws:s3:::${Bucket}/$\{aws:username}/*`,
       });
       const get = (Key: string) => outcome(shared.as('carol').send(new GetObjectCommand({ Bucket, Key })));
       expect(await get('carol/key')).toBe('ok');
