@@ -9,6 +9,7 @@ import { type Admission, createIdentities } from './identities.ts';
 import type { Logger } from './log.ts';
 import { createBucketDocuments } from './s3/bucket/documents.ts';
 import { bucketEncryptionOf } from './s3/bucket/encryption.ts';
+import { runLifecycle } from './s3/bucket/lifecycle-run.ts';
 import { MasterKeys } from './s3/encryption/master-keys.ts';
 import type { EncryptionSettings } from './s3/encryption/settings.ts';
 import type { Gateway, GatewaySettings, Owner } from './s3/operation.ts';
@@ -41,6 +42,8 @@ export async function createGateway(
   config: Config,
   credentials: readonly Credential[],
   log: Logger,
+  /** Milliseconds since the epoch, by which uploads and objects come of age. */
+  clock: () => number = Date.now,
 ): Promise<RunningGateway> {
   const encryption = encryptionOf(config);
   const { backends, routes }: BuiltBackends = await buildBackends(config);
@@ -92,6 +95,8 @@ export async function createGateway(
     storage,
     maxAgeMs: config.uploads.maxAgeMs,
     intervalMs: config.janitor.intervalMs,
+    lifecycle: (now, signal) => runLifecycle(gateway, now, signal),
+    clock,
     log,
   });
 

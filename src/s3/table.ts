@@ -5,6 +5,11 @@ import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './ops/ac
 import { deleteBucketCors, getBucketCors, putBucketCors } from './ops/bucket-cors.ts';
 import { deleteBucketEncryption, getBucketEncryption, putBucketEncryption } from './ops/bucket-encryption.ts';
 import {
+  deleteBucketLifecycle,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+} from './ops/bucket-lifecycle.ts';
+import {
   deleteBucketPolicy,
   getBucketPolicy,
   getBucketPolicyStatus,
@@ -58,6 +63,9 @@ export const operations: readonly Operation[] = [
   getBucketCors,
   putBucketCors,
   deleteBucketCors,
+  getBucketLifecycleConfiguration,
+  putBucketLifecycleConfiguration,
+  deleteBucketLifecycle,
   getBucketTagging,
   putBucketTagging,
   deleteBucketTagging,

@@ -15,8 +15,17 @@ export interface JanitorOptions {
   readonly maxAgeMs?: number;
   /** From one run to the next, give or take a quarter; milliseconds, an hour by default. */
   readonly intervalMs?: number;
+  /** Does what the lifecycle rules of buckets say at that time, in milliseconds since the epoch. */
+  readonly lifecycle?: (now: number, signal: AbortSignal) => Promise<LifecycleCounts>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly clock?: () => number;
+}
+
+export interface LifecycleCounts {
+  /** Objects removed, uploads ended, buckets that could not be gone through. */
+  readonly expired: number;
+  readonly aborted: number;
+  readonly failed: number;
 }
 
 export interface JanitorReport {
@@ -25,6 +34,8 @@ export interface JanitorReport {
   /** Uploads, ended now or earlier, whose staged data is gone. */
   readonly cleaned: number;
   readonly swept: SweepResult;
+  /** What the lifecycle rules of buckets did away with. */
+  readonly lifecycle?: Pick<LifecycleCounts, 'expired' | 'aborted'>;
   /** Results of finished uploads that were forgotten. */
   readonly forgotten: number;
   /** Steps that failed, each with a warning in the log. */
@@ -44,7 +55,8 @@ const hour = 60 * 60 * 1000;
 const firstRunWithinMs = 60_000;
 
 export function createJanitor(options: JanitorOptions): Janitor {
-  const { clock = Date.now, intervalMs = hour, log, maxAgeMs = 7 * 24 * hour, storage, store } = options;
+  const { clock = Date.now, intervalMs = hour, lifecycle, log, storage, store } = options;
+  const { maxAgeMs = 7 * 24 * hour } = options;
   let timer: NodeJS.Timeout | undefined;
   let current: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
 
@@ -96,6 +108,14 @@ export function createJanitor(options: JanitorOptions): Janitor {
         });
       }
     });
+    let byRules: JanitorReport['lifecycle'];
+    if (lifecycle !== undefined) {
+      await step('follow lifecycle rules', {}, async () => {
+        const { failed, ...done } = await lifecycle(now, signal);
+        byRules = done;
+        count.failed += failed;
+      });
+    }
     for (const { adapter, name } of storage.backends) {
       await step('sweep a backend', { backend: name }, async () => {
         const swept = await adapter.sweep({
@@ -111,7 +131,7 @@ export function createJanitor(options: JanitorOptions): Janitor {
       count.forgotten = await store.forgetOld(now);
     });
     const { bytes, removed, ...counts } = count;
-    return { ...counts, swept: { removed, bytes } };
+    return { ...counts, swept: { removed, bytes }, ...(byRules !== undefined && { lifecycle: byRules }) };
   };
 
   return {

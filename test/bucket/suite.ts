@@ -4,6 +4,7 @@ import { type EncryptionSubject, runningGateway } from '../encryption/suite.ts';
 import type { GatewayOptions } from '../kit/gateway.ts';
 import { corsTests } from './cors.ts';
 import { bucketEncryptionTests } from './encryption.ts';
+import { lifecycleTests } from './lifecycle.ts';
 import { settledTests } from './settled.ts';
 import { sharingTests } from './sharing.ts';
 import { bucketTaggingTests } from './tagging.ts';
@@ -19,6 +20,7 @@ export function bucketSuite(name: string, options: GatewayOptions): void {
     settledTests(subject);
     bucketTaggingTests(subject);
     bucketEncryptionTests(subject);
+    lifecycleTests(subject, options);
     sharingTests(options);
   });
 }

@@ -1,4 +1,5 @@
 import { newUploadId } from '../../uploads/id.ts';
+import { abortHeaders } from '../bucket/lifecycle-headers.ts';
 import { readUploadChecksum } from '../checksums/upload-checksum.ts';
 import { encryptionOf } from '../encryption/write.ts';
 import { settingsJson } from '../multipart/upload.ts';
@@ -23,13 +24,14 @@ export const createMultipartUpload: Operation = {
     const live = await liveObject(storage, bucket, key);
 
     const uploadId = newUploadId();
+    const initiatedAt = Date.now();
     const state = await storage.beginUpload({ bucket, key, uploadId });
     try {
       await gateway.uploads.create({
         uploadId,
         bucket,
         key,
-        initiatedAt: Date.now(),
+        initiatedAt,
         initiator: auth.kind === 'signed' ? auth.identity.id : 'anonymous',
         settings: settingsJson({
           ...object,
@@ -54,6 +56,7 @@ export const createMultipartUpload: Operation = {
           'x-amz-checksum-type': checksum.type,
         }),
         ...encryption.headers,
+        ...(await abortHeaders(context, initiatedAt)),
       },
     );
   },

@@ -2,6 +2,7 @@ import { isAdapterError } from '../../../adapters/errors.ts';
 import type { ByteRange, GetObjectResult, ObjectInfo } from '../../../adapters/types.ts';
 import { readConditions } from '../../http/conditions.ts';
 import { parseRange, type ResolvedRange, resolveRange } from '../../http/ranges.ts';
+import { expirationHeaders } from '../bucket/lifecycle-headers.ts';
 import { namesCustomerKey } from '../encryption/customer-key.ts';
 import { grantRead, openState, plainBody, type ReadGrant } from '../encryption/read.ts';
 import { S3Error } from '../errors.ts';
@@ -40,6 +41,7 @@ export const getObject: Operation = {
 
 /** One request to the backend, unless it finds a range of sealed bytes to be wanted, which lies elsewhere. */
 async function getBytes(context: RequestContext, range: ByteRange | undefined): Promise<Reply> {
+  const expiration = expirationHeaders(context);
   const found = await open(context, range);
   const { body, info } = found;
   let grant: ReadGrant;
@@ -47,7 +49,7 @@ async function getBytes(context: RequestContext, range: ByteRange | undefined): 
   try {
     grant = grantRead(context, info);
     judgeRead(info, readConditions(context.headers));
-    described = { ...objectHeaders(context, info), ...grant.headers };
+    described = { ...objectHeaders(context, info), ...grant.headers, ...(await expiration)(info) };
   } catch (error) {
     body.destroy();
     throw error;
@@ -107,13 +109,19 @@ async function getState(
 ): Promise<Reply> {
   const { bucket, gateway, key, signal } = context;
   const storage = gateway.storage.for(bucket);
+  const expiration = expirationHeaders(context);
   let info = known;
   for (let attempt = 1; ; attempt += 1) {
     info ??= await storage.headObject({ bucket, key, signal });
     const grant = grantRead(context, info);
     judgeRead(info, readConditions(context.headers));
     const { headers, range } = portionOf(info);
-    const described = { ...objectHeaders(context, info), ...grant.headers, ...headers };
+    const described = {
+      ...objectHeaders(context, info),
+      ...grant.headers,
+      ...(await expiration)(info),
+      ...headers,
+    };
     if (range === undefined) return { status: 206, headers: { ...described, 'content-length': '0' } };
     try {
       const stream = await openState({ gateway, storage, info, range, signal }, grant);

@@ -1,5 +1,6 @@
 import { readConditions } from '../../http/conditions.ts';
 import { parseRange, resolveRange } from '../../http/ranges.ts';
+import { expirationHeaders } from '../bucket/lifecycle-headers.ts';
 import { grantRead } from '../encryption/read.ts';
 import { S3Error } from '../errors.ts';
 import type { Operation } from '../operation.ts';
@@ -23,10 +24,11 @@ export const headObject: Operation = {
     refuseVersionId(context);
     const { bucket, gateway, headers, key, signal } = context;
     const partNumber = readPartNumber(context);
+    const expiration = expirationHeaders(context);
     const info = await gateway.storage.for(bucket).headObject({ bucket, key, signal });
     const grant = grantRead(context, info);
     judgeRead(info, readConditions(headers));
-    const described = { ...objectHeaders(context, info), ...grant.headers };
+    const described = { ...objectHeaders(context, info), ...grant.headers, ...(await expiration)(info) };
     const size = plainSizeOf(info);
 
     if (partNumber !== undefined) {

@@ -1,4 +1,5 @@
 import type { PartRecord } from '../../uploads/types.ts';
+import { abortHeaders } from '../bucket/lifecycle-headers.ts';
 import { type ChecksumAlgorithm, checksumInfo } from '../checksums/algorithms.ts';
 import { noSuchUpload, openUpload, settingsOf } from '../multipart/upload.ts';
 import type { Operation } from '../operation.ts';
@@ -23,7 +24,7 @@ export const listParts: Operation = {
         : await gateway.uploads.listParts(upload.uploadId, { after, limit });
     if (page === undefined) throw noSuchUpload(upload.uploadId);
     const { checksum, headers } = settingsOf(upload);
-    return xmlReply('ListPartsResult', {
+    const parts: XmlNode = {
       Bucket: bucket,
       Key: key,
       UploadId: upload.uploadId,
@@ -37,7 +38,8 @@ export const listParts: Operation = {
       ChecksumAlgorithm: checksum?.algorithm,
       ChecksumType: checksum?.type,
       Part: page.parts.map((part) => partElement(part, checksum?.algorithm)),
-    });
+    };
+    return xmlReply('ListPartsResult', parts, await abortHeaders(context, upload.initiatedAt));
   },
 };
 

@@ -1,4 +1,5 @@
 import { readWritePrecondition } from '../../http/conditions.ts';
+import { expirationHeaders } from '../bucket/lifecycle-headers.ts';
 import { encryptionOf } from '../encryption/write.ts';
 import { quoteEtag } from '../etag.ts';
 import { checksumHeaders, objectChecksumOf } from '../object-checksum.ts';
@@ -17,6 +18,7 @@ export const putObject: Operation = {
     const settings = readObjectSettings(headers);
     const condition = readWritePrecondition(headers);
     const encryption = await encryptionOf(context);
+    const expiration = expirationHeaders(context);
     const storage = gateway.storage.for(bucket);
     const size = context.body.objectSize();
 
@@ -47,6 +49,7 @@ export const putObject: Operation = {
         etag: quoteEtag(info.attributes.etag),
         ...checksumHeaders(info.attributes.checksum),
         ...encryption.headers,
+        ...(await expiration)(info),
       },
       { id: `${bucket}/${key}`, created_at: info.lastModified.toISOString(), size },
     );
