@@ -60,7 +60,6 @@ function withoutBody({ data, headers = {} }: Reply): Json {
 function objectOf(element: string, node: XmlNode): Json {
   const object: Record<string, Json> = {};
   const lists = listsOf(element);
-  for (const name of lists) object[snakeCase(name)] = [];
   for (const [name, value] of Object.entries(node)) {
     // Declarations of namespaces; other attributes are fields.
     if (value === undefined || name.startsWith('@xmlns')) continue;
@@ -68,6 +67,7 @@ function objectOf(element: string, node: XmlNode): Json {
     object[snakeCase(name.replace(/^@(?:.*:)?/, ''))] =
       isList && !Array.isArray(value) ? [jsonOf(name, value)] : jsonOf(name, value);
   }
+  for (const name of lists) object[snakeCase(name)] ??= [];
   return object;
 }
 
