@@ -1,6 +1,7 @@
 /** Replies and errors as HTTP responses. */
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import { drain } from '../http/body.ts';
 import { hostIdOf, namingHeaders } from '../http/request-id.ts';
 import type { Exchange } from './dispatch.ts';
 import type { S3Error } from './errors.ts';
@@ -108,15 +109,21 @@ function textResponse(
 /** What is left of the request is read and thrown away, or the connection is closed: never is it read as the next request. */
 async function settleRequest(context: AnswerContext, headers: Record<string, string>): Promise<void> {
   const { body, exchange } = context;
-  const clean = body === undefined ? isWhole(exchange.incoming) : await body.settle();
+  const clean = await (body === undefined ? settleUnread(exchange.incoming) : body.settle());
   if (!clean) headers['connection'] = 'close';
 }
 
-/** Node calls a request complete a moment after it has handed it over, also one that has no body (RFC 9112, 6). */
-function isWhole({ complete, headers }: IncomingMessage): boolean {
-  return (
-    complete || (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0)
-  );
+/** Of a request that was refused before anybody knew who sends it, no more than this is read for the sake of its connection. */
+const unread = { maxBytes: 64 * 1024, timeoutMs: 1_000 };
+
+async function settleUnread(incoming: IncomingMessage): Promise<boolean> {
+  const { headers } = incoming;
+  // Node calls a request complete a moment after it has handed it over, also one that has no body (RFC 9112, 6).
+  const length =
+    headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined;
+  if (incoming.complete || length === 0) return true;
+  if (headers.expect !== undefined || length === undefined || length > unread.maxBytes) return false;
+  return drain(incoming, unread);
 }
 
 /**

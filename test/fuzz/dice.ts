@@ -22,16 +22,22 @@ export class Dice {
     return from[this.int(0, from.length - 1)] as T;
   }
 
+  /** Up to 64 KiB. */
   bytes(length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length);
-    for (let at = 0; at < length; at++) bytes[at] = this.int(0, 255);
-    return bytes;
+    const start = this.int(0, noise.length - length);
+    return Buffer.from(noise.subarray(start, start + length));
   }
 
   /** Of characters that are safe everywhere. */
   word(longest: number): string {
-    return Array.from({ length: this.int(1, longest) }, () =>
-      this.pick([...'abcdefghijklmnopqrstuvwxyz0123456789']),
-    ).join('');
+    let word = '';
+    for (let length = this.int(1, longest); length > 0; length--)
+      word += letters[this.int(0, letters.length - 1)];
+    return word;
   }
 }
+
+const letters = 'abcdefghijklmnopqrstuvwxyz0123456789';
+const noise = Buffer.allocUnsafe(128 * 1024);
+const next = random(0);
+for (let at = 0; at < noise.length; at++) noise[at] = Math.floor(next() * 256);

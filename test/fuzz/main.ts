@@ -34,9 +34,11 @@ const wanted = options.requests === undefined ? Number.POSITIVE_INFINITY : Numbe
 const seconds = options.requests === undefined ? Number(options.seconds) : Number.POSITIVE_INFINITY;
 const batchSize = 4_000;
 /** Until then caches fill and code is compiled. */
-const warmUpBatches = 3;
+const warmUpBatches = 5;
 const memoryBound = 64 * 1024 * 1024;
 const descriptorBound = 32;
+/** Whatever the baseline, also while there is none. */
+const memoryAtMost = 512 * 1024 * 1024;
 
 interface Item extends Sent {
   readonly action: string;
@@ -287,6 +289,7 @@ async function check(batch: number, vitals: Vitals, baseline: Vitals | undefined
     faults.push(`the canary is not alone ${where}: ${listed.text}`);
   if (baseline !== undefined && vitals.memory > baseline.memory + memoryBound)
     faults.push(`memory grew from ${mib(baseline.memory)} to ${mib(vitals.memory)} MiB ${where}`);
+  if (vitals.memory > memoryAtMost) faults.push(`memory is ${mib(vitals.memory)} MiB ${where}`);
   if (baseline !== undefined && vitals.descriptors > baseline.descriptors + descriptorBound)
     faults.push(`descriptors grew from ${baseline.descriptors} to ${vitals.descriptors} ${where}`);
   if (/InternalError|"fatal"|unhandled/i.test(gateway.output()))
