@@ -103,11 +103,13 @@ function originForm(target: string, host: string | undefined): { target: string;
   if (target.includes('#')) throw invalidUri();
   if (target.startsWith('/')) return { target, host };
 
-  const absolute = /^https?:\/\/([^/?@]+)(.*)$/is.exec(target);
+  const absolute = /^(https?):\/\/([^/?@]+)(.*)$/is.exec(target);
   if (absolute === null) throw invalidUri();
-  const [, authority = '', rest = ''] = absolute;
+  const [, scheme = '', authority = '', rest = ''] = absolute;
   // RFC 9112 lets the authority override Host, but it is Host that is signed: they must say the same.
-  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) throw invalidUri();
+  const defaultPort = scheme.toLowerCase() === 'https' ? /:443$/ : /:80$/;
+  const plain = (name: string): string => name.toLowerCase().replace(defaultPort, '');
+  if (host !== undefined && plain(host) !== plain(authority)) throw invalidUri();
   return { target: rest.startsWith('/') ? rest : `/${rest}`, host: authority };
 }
 

@@ -122,6 +122,18 @@ describe('the other forms of a request target', () => {
     expect(target).toMatchObject({ rawPath: '/b//../k%20', rawQuery: 'q=1', path: '/b//../k ' });
   });
 
+  test('absolute form may name the port that its scheme has anyway', () => {
+    expect(parseTarget('http://one.test:80/b/k', 'one.test').key).toBe('k');
+    expect(parseTarget('https://one.test/b/k', 'one.test:443').key).toBe('k');
+    for (const [url, name] of [
+      ['http://one.test:443/b/k', 'one.test'],
+      ['https://one.test:80/b/k', 'one.test'],
+      ['http://one.test:8080/b/k', 'one.test'],
+    ]) {
+      expect(refusal(url ?? '', name).code).toBe('InvalidURI');
+    }
+  });
+
   test('absolute form may not name another host than the one that is signed', () => {
     expect(refusal('http://other.s3.example.com/k', 'mine.s3.example.com', domains).code).toBe('InvalidURI');
   });
