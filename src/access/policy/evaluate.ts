@@ -19,8 +19,9 @@ export function evaluate(policy: Policy, request: PolicyRequest): 'Allow' | 'Den
   for (const { conditions, effect, isAbout, isFor, isOn } of policy.statements) {
     if (effect === 'Allow' && said === 'Allow') continue;
     const applies =
-      isAbout(action) &&
+      // The cheapest first.
       isFor(request.caller) &&
+      isAbout(action) &&
       isOn(request.resource, request.values) &&
       conditions.every((holds) => holds(request.values));
     if (!applies) continue;
