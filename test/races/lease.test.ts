@@ -6,11 +6,17 @@ import type { Gateway } from '../../src/s3/operation.ts';
 import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
 
 const leaseMs = 150;
+/** Long enough that a busy machine renews it in time. */
+const longLeaseMs = 2_000;
 
 /** Runs work under a lease that the store renews as it is told to. */
-function under<T>(renewClaim: () => Promise<boolean>, work: (lease: Lease) => Promise<T>): Promise<T> {
+function under<T>(
+  renewClaim: () => Promise<boolean>,
+  work: (lease: Lease) => Promise<T>,
+  completionLeaseMs = leaseMs,
+): Promise<T> {
   const gateway = {
-    settings: { completionLeaseMs: leaseMs },
+    settings: { completionLeaseMs },
     uploads: { renewClaim },
     log: { warn: () => undefined },
   } as unknown as Gateway;
@@ -25,10 +31,11 @@ it('keeps a lease that is renewed', async () => {
   const renewed = under(
     async () => true,
     async ({ demand, signal }) => {
-      await sleep(leaseMs * 3);
+      await sleep(longLeaseMs * 1.5);
       demand();
       return signal.aborted;
     },
+    longLeaseMs,
   );
   expect(await renewed).toBe(false);
 });
