@@ -58,6 +58,24 @@ def make_bucket():
     assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] is None
 
 
+def hosts_of_amazon():
+    """Virtual hosts and others, with Partway as the proxy through which they are asked."""
+    proxies = {"http": os.environ["AWS_ENDPOINT_URL"]}
+    for options in (
+        {"addressing_style": "virtual"},
+        {"addressing_style": "path"},
+        {"addressing_style": "virtual", "use_dualstack_endpoint": True},
+    ):
+        config = Config(
+            proxies=proxies, s3=options, retries={"max_attempts": 0}, ignore_configured_endpoint_urls=True
+        )
+        amazon = boto3.client("s3", use_ssl=False, config=config)
+        amazon.put_object(Bucket=BUCKET, Key="a b/\u00fc", Body=b"by host")
+        assert s3.get_object(Bucket=BUCKET, Key="a b/\u00fc")["Body"].read() == b"by host"
+        assert amazon.list_objects_v2(Bucket=BUCKET, Prefix="a b/")["Name"] == BUCKET
+        amazon.delete_object(Bucket=BUCKET, Key="a b/\u00fc")
+
+
 def managed_upload_and_download():
     transfer = TransferConfig(multipart_chunksize=8 * MIB, max_concurrency=6)
     seen = []
