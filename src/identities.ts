@@ -24,7 +24,8 @@ export function createIdentities(owner: Owner, accountId: string, first: Admissi
     find: (accessKeyId) => now.source.find(accessKeyId),
     anonymous: () => now.anonymous,
     hasUser: (name) => now.names.has(name),
-    hasId: (canonicalId) => now.ids.has(canonicalId),
+    hasId: (canonicalId) => canonicalId === owner.id || now.users.has(canonicalId),
+    displayNameOf: (canonicalId) => now.users.get(canonicalId),
     replace(admission) {
       now = build(owner, admission);
     },
@@ -55,6 +56,7 @@ function build(owner: Owner, { anonymous, credentials, identities }: Admission) 
     source: credentialSource([...account, ...users]),
     anonymous: compileGrants(anonymous),
     names: new Set(identities.map(({ name }) => name)),
-    ids: new Set([owner.id, ...identities.map(({ canonicalId }) => canonicalId)]),
+    /** Canonical ID → display name. */
+    users: new Map(identities.map(({ canonicalId, displayName }) => [canonicalId, displayName])),
   };
 }

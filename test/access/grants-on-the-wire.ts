@@ -135,6 +135,36 @@ export function grantTests(shared: SharedGateway): void {
       expect(await refusal(copy(`${secret}/tagged`))).toContain('s3:GetObjectTagging');
     });
 
+    it('must let read what a condition compares', async () => {
+      const Bucket = await shared.bucket('private');
+      await shared.put(Bucket, 'key');
+      const policy = (Action: readonly string[]) =>
+        shared.policy(Bucket, {
+          Effect: 'Allow',
+          Principal: { AWS: arnOf('carol') },
+          Action,
+          Resource: `arn:aws:s3:::${Bucket}/*`,
+        });
+      await policy(['s3:PutObject', 's3:DeleteObject']);
+      const at = { Bucket, Key: 'key' };
+      const carol = shared.as('carol');
+      const { ETag = '' } = await shared.root.send(new HeadObjectCommand(at));
+      const put = () => outcome(carol.send(new PutObjectCommand({ ...at, Body: 'content', IfMatch: ETag })));
+      const remove = () => outcome(carol.send(new DeleteObjectCommand({ ...at, IfMatch: ETag })));
+      const several = async () => {
+        const Delete = { Objects: [{ Key: 'key', ETag }] };
+        const { Deleted, Errors } = await carol.send(new DeleteObjectsCommand({ Bucket, Delete }));
+        return [Deleted?.length, Errors?.[0]?.Code];
+      };
+      expect([await put(), await remove(), await several()]).toEqual([
+        denied,
+        denied,
+        [undefined, 'AccessDenied'],
+      ]);
+      await policy(['s3:PutObject', 's3:DeleteObject', 's3:GetObject']);
+      expect([await put(), await several()]).toEqual(['ok', [1, undefined]]);
+    });
+
     it('are asked for each key of DeleteObjects', async () => {
       const Bucket = await shared.bucket();
       for (const key of ['bob/1', 'bob/2', 'other']) await shared.put(Bucket, key);

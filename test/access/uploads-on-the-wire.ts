@@ -67,7 +67,9 @@ export function uploadTests(shared: SharedGateway): void {
       expect(await outcome(bob.send(new UploadPartCommand({ ...of, PartNumber: 1, Body: 'x' })))).toBe('ok');
       expect(await outcome(bob.send(new ListPartsCommand(of)))).toBe(denied);
       expect(await outcome(bob.send(new AbortMultipartUploadCommand(of)))).toBe(denied);
-      expect(await outcome(carol.send(new ListPartsCommand(of)))).toBe('ok');
+      const { Initiator, Owner } = await carol.send(new ListPartsCommand(of));
+      expect([Initiator?.DisplayName, Owner?.DisplayName]).toEqual(['carol', 'partway']);
+      expect(Initiator?.ID).not.toBe(Owner?.ID);
       expect(await outcome(carol.send(new AbortMultipartUploadCommand(of)))).toBe('ok');
     });
 

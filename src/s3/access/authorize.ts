@@ -10,7 +10,7 @@ import { publicAccessBlockOf } from '../bucket/public-access-block.ts';
 import { S3Error } from '../errors.ts';
 import { uploadIdOf } from '../multipart/upload.ts';
 import type { Gateway, Operation, Reply, RequestContext } from '../operation.ts';
-import { type KnownTags, keyValues } from './condition-keys.ts';
+import { type Known, keyValues } from './condition-keys.ts';
 import { accessDenied } from './error-text.ts';
 import { requireExpectedOwner } from './expected-owner.ts';
 import { permissionsOf } from './permissions.ts';
@@ -34,12 +34,8 @@ export async function handleIfAllowed(operation: Operation, context: RequestCont
 }
 
 /** AccessDenied in AWS's words. The bucket may be another one than the request's: the source of a copy. */
-export async function requireAccess(
-  context: RequestContext,
-  asked: Asked,
-  tags: KnownTags = {},
-): Promise<void> {
-  const decision = await judge(context, asked, tags);
+export async function requireAccess(context: RequestContext, asked: Asked, known: Known = {}): Promise<void> {
+  const decision = await judge(context, asked, known);
   if (decision !== 'allowed') throw accessDenied(callerOf(context), asked, decision);
 }
 
@@ -99,13 +95,13 @@ async function dependsOnTags({ bucket, gateway }: RequestContext): Promise<boole
   return policy !== undefined && needsRequestedTags(policy);
 }
 
-async function judge(context: RequestContext, asked: Asked, tags: KnownTags): Promise<Decision> {
+async function judge(context: RequestContext, asked: Asked, known: Known): Promise<Decision> {
   const { gateway } = context;
   const caller = callerOf(context);
   const grants = grantsOf(context);
   let policy: Policy | undefined;
   let restrictsPublic = false;
-  let existing = tags.existing;
+  let { existing } = known;
   // A bucket that is to be made has no policy, and the owner's way to the policy must not lead through it.
   if (asked.action !== 's3:CreateBucket' && !isOwners(asked, caller)) {
     try {
@@ -120,7 +116,7 @@ async function judge(context: RequestContext, asked: Asked, tags: KnownTags): Pr
     }
     if (policy !== undefined && needsExistingTags(policy)) existing ??= await existingTags(gateway, asked);
   }
-  const values = keyValues(context, asked, caller, { ...tags, ...(existing !== undefined && { existing }) });
+  const values = keyValues(context, asked, caller, { ...known, ...(existing !== undefined && { existing }) });
   return decide({ asked, caller, grants, policy, restrictsPublic, values });
 }
 

@@ -13,12 +13,14 @@ import { parseTaggingHeader } from '../tagging-header.ts';
 
 type Tags = Readonly<Record<string, string>>;
 
-/** Tags that the request's head does not tell. */
-export interface KnownTags {
+/** What conditions ask for and the request's head does not tell. */
+export interface Known {
   /** Of the object as it is. */
   readonly existing?: Tags;
   /** Of the object as it is to be, where they come in the body. */
   readonly requested?: Tags;
+  /** ETag of a key in DeleteObjects. */
+  readonly ifMatch?: string;
 }
 
 /** Headers that are condition keys under their own names. */
@@ -44,11 +46,11 @@ const ownHeaders: ReadonlySet<string> = new Set([
 /** Parameters of lists. */
 const ownParameters: ReadonlySet<string> = new Set(['prefix', 'delimiter', 'max-keys']);
 
-export function keyValues(context: RequestContext, asked: Asked, caller: Caller, tags: KnownTags): KeyValues {
+export function keyValues(context: RequestContext, asked: Asked, caller: Caller, known: Known): KeyValues {
   const now = new Date();
   return (key) => {
     if (key.startsWith('aws:')) return globalValue(key.slice(4), context, caller, now);
-    return key.startsWith('s3:') ? serviceValue(key.slice(3), context, asked, caller, tags, now) : undefined;
+    return key.startsWith('s3:') ? serviceValue(key.slice(3), context, asked, caller, known, now) : undefined;
   };
 }
 
@@ -97,20 +99,21 @@ function serviceValue(
   context: RequestContext,
   { action }: Asked,
   caller: Caller,
-  tags: KnownTags,
+  known: Known,
   now: Date,
 ): Values {
   const { auth, client, headers, target } = context;
+  if (name === 'if-match' && known.ifMatch !== undefined) return [known.ifMatch];
   if (ownHeaders.has(name)) return one(headers.get(name));
   if (ownParameters.has(name)) return listActions.has(action) ? one(target.query.get(name)) : undefined;
   const [head = '', tag] = split(name);
   switch (head) {
     case 'existingobjecttag':
-      return one(tagNamed(tags.existing, tag));
+      return one(tagNamed(known.existing, tag));
     case 'requestobjecttag':
-      return one(tagNamed(requestedTags(context, tags), tag));
+      return one(tagNamed(requestedTags(context, known), tag));
     case 'requestobjecttagkeys': {
-      const requested = requestedTags(context, tags);
+      const requested = requestedTags(context, known);
       return requested === undefined ? undefined : Object.keys(requested);
     }
     case 'resourceaccount':
@@ -158,7 +161,7 @@ function tagNamed(tags: Tags | undefined, wanted: string | undefined): string | 
 }
 
 /** @throws S3Error of a header that cannot be read: what it asks for is then not done by anybody */
-function requestedTags({ headers }: RequestContext, { requested }: KnownTags): Tags | undefined {
+function requestedTags({ headers }: RequestContext, { requested }: Known): Tags | undefined {
   if (requested !== undefined) return requested;
   const text = headers.get('x-amz-tagging');
   return text === undefined || text === '' ? undefined : parseTaggingHeader(text);

@@ -25,11 +25,25 @@ export function permissionsOf(
   const namesVersion = target.query.has('versionId');
   const needed = [permissionFor(permission, namesVersion)];
   if (action === 'GetObjectAttributes') needed.push(permissionFor('s3:GetObject', namesVersion));
+  if (judged.has(action) && comparesEtag(headers.get('if-match'))) needed.push('s3:GetObject');
   if (permission === 's3:PutObject') {
     if ((headers.get('x-amz-tagging') ?? '') !== '') needed.push('s3:PutObjectTagging');
     if (setsAcl(headers)) needed.push('s3:PutObjectAcl');
   }
   return needed;
+}
+
+/** What `If-Match` decides on, "Conditional requests". */
+const judged: ReadonlySet<string> = new Set([
+  'PutObject',
+  'CopyObject',
+  'CompleteMultipartUpload',
+  'DeleteObject',
+]);
+
+/** "Conditional deletes with a specific ETag value require both s3:DeleteObject and s3:GetObject permissions"; writes likewise. */
+export function comparesEtag(ifMatch: string | undefined): boolean {
+  return ifMatch !== undefined && ifMatch !== '*';
 }
 
 function setsAcl(headers: RequestContext['headers']): boolean {

@@ -10,6 +10,8 @@ export interface AccessSettings {
   readonly hasUser: (name: string) => boolean;
   /** Whether this is the canonical ID of the account or of a user. */
   readonly hasId: (canonicalId: string) => boolean;
+  /** How listings call a user; `undefined` for the account, and for who is gone. */
+  readonly displayNameOf: (canonicalId: string) => string | undefined;
 }
 
 export const defaultAccountId = '000000000000';
@@ -20,4 +22,5 @@ export const plainAccess: AccessSettings = {
   anonymous: () => noGrants,
   hasUser: () => false,
   hasId: () => false,
+  displayNameOf: () => undefined,
 };

@@ -4,7 +4,8 @@ import type { Json, PartRecord, UploadRecord, UploadView } from '../../uploads/t
 import type { ChecksumAlgorithm, ChecksumType } from '../checksums/algorithms.ts';
 import type { Envelope } from '../encryption/envelope.ts';
 import { S3Error } from '../errors.ts';
-import type { RequestContext } from '../operation.ts';
+import type { Gateway, RequestContext } from '../operation.ts';
+import type { XmlNode } from '../xml.ts';
 
 /** Headers and choices of CreateMultipartUpload that Complete applies to the object. */
 export interface UploadSettings {
@@ -39,6 +40,11 @@ export function uploadChecksum(
 
 export function settingsJson(settings: UploadSettings): Json {
   return settings as unknown as Json;
+}
+
+/** Whoever began the upload; "if the initiator is an Amazon Web Services account, this element provides the same information as the Owner element". */
+export function initiatorOf({ access, settings }: Gateway, { initiator }: UploadRecord): XmlNode {
+  return { ID: initiator, DisplayName: access?.displayNameOf(initiator) ?? settings.owner.displayName };
 }
 
 export function noSuchUpload(uploadId: string): S3Error {

@@ -1,6 +1,6 @@
 import { isAdapterError } from '../../../adapters/errors.ts';
 import { requireAccess, requireAnyAccess } from '../access/authorize.ts';
-import { permissionFor } from '../access/permissions.ts';
+import { comparesEtag, permissionFor } from '../access/permissions.ts';
 import { fromAdapterError } from '../adapter-errors.ts';
 import { mapConcurrently } from '../concurrency.ts';
 import { deleteConditionally } from '../delete.ts';
@@ -49,7 +49,9 @@ async function deleteOne(
     const problem = keyProblem(key);
     if (problem !== undefined) throw problem;
     const action = permissionFor('s3:DeleteObject', versionId !== undefined);
-    await requireAccess(context, { action, bucket, key });
+    const known = ifMatch === undefined ? {} : { ifMatch };
+    await requireAccess(context, { action, bucket, key }, known);
+    if (comparesEtag(ifMatch)) await requireAccess(context, { action: 's3:GetObject', bucket, key }, known);
     if (versionId !== undefined && versionId !== 'null') throw new S3Error('NoSuchVersion');
     await deleteConditionally(gateway, bucket, key, ifMatch);
     return { deleted: { Key: key, VersionId: versionId } };

@@ -1,7 +1,7 @@
 import { isUploadId } from '../../uploads/id.ts';
 import type { UploadRecord } from '../../uploads/types.ts';
 import { S3Error } from '../errors.ts';
-import { settingsOf } from '../multipart/upload.ts';
+import { initiatorOf, settingsOf } from '../multipart/upload.ts';
 import { encodeListingText } from '../names.ts';
 import type { Operation, RequestContext } from '../operation.ts';
 import { encodingType, integerParameter, pageLimit } from '../parameters.ts';
@@ -80,7 +80,7 @@ function uploadElement(
   return {
     Key: encode(upload.key),
     UploadId: upload.uploadId,
-    Initiator: { ID: upload.initiator, DisplayName: owner.displayName },
+    Initiator: initiatorOf(gateway, upload),
     Owner: { ID: owner.id, DisplayName: owner.displayName },
     StorageClass: headers['x-amz-storage-class'] ?? 'STANDARD',
     Initiated: new Date(upload.initiatedAt),

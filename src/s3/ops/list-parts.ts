@@ -1,7 +1,7 @@
 import type { PartRecord } from '../../uploads/types.ts';
 import { abortHeaders } from '../bucket/lifecycle-headers.ts';
 import { type ChecksumAlgorithm, checksumInfo } from '../checksums/algorithms.ts';
-import { noSuchUpload, openUpload, settingsOf } from '../multipart/upload.ts';
+import { initiatorOf, noSuchUpload, openUpload, settingsOf } from '../multipart/upload.ts';
 import type { Operation } from '../operation.ts';
 import { integerParameter, pageLimit } from '../parameters.ts';
 import { xmlReply } from '../reply.ts';
@@ -28,7 +28,7 @@ export const listParts: Operation = {
       Bucket: bucket,
       Key: key,
       UploadId: upload.uploadId,
-      Initiator: { ID: upload.initiator, DisplayName: owner.displayName },
+      Initiator: initiatorOf(gateway, upload),
       Owner: { ID: owner.id, DisplayName: owner.displayName },
       StorageClass: headers['x-amz-storage-class'] ?? 'STANDARD',
       PartNumberMarker: after,
