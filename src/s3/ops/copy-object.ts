@@ -1,6 +1,7 @@
 import type { ObjectAttributes, ObjectInfo, WriteCondition } from '../../../adapters/types.ts';
 import { readWritePrecondition } from '../../http/conditions.ts';
 import { readObjectHeaders, readUserMetadata } from '../../http/headers.ts';
+import { expirationHeaders } from '../bucket/lifecycle-headers.ts';
 import { type ChecksumAlgorithm, checksumAlgorithmNamed } from '../checksums/algorithms.ts';
 import { readChecksumAlgorithm } from '../checksums/upload-checksum.ts';
 import {
@@ -60,7 +61,8 @@ export const copyObject: Operation = {
       ETag: quoteEtag(copied.attributes.etag),
       ...checksumElements(copied.attributes.checksum),
     };
-    return xmlReply('CopyObjectResult', content, encryption.headers);
+    const expiration = await expirationHeaders(context);
+    return xmlReply('CopyObjectResult', content, { ...encryption.headers, ...expiration(copied) });
   },
 };
 
