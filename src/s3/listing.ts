@@ -16,7 +16,7 @@ export function encodeToken(lastEntry: string): string {
 
 export function decodeToken(token: string): string {
   const text = Buffer.from(token.slice(1), 'base64url').toString('utf8');
-  if (encodeToken(text) !== token) {
+  if (text === '' || encodeToken(text) !== token) {
     throw new S3Error('InvalidArgument', {
       message: 'The continuation token provided is incorrect',
       extra: { ArgumentName: 'continuation-token' },

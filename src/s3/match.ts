@@ -117,6 +117,11 @@ export function createMatcher<R extends { readonly route: Route }>(
       (present.has('annotationName') ? find({ ...named, needs: 'annotationName' }) : undefined) ??
       find(named);
     if (row !== undefined) return row;
+    if (sub === 'uploads' && on === 'object' && request.method === 'GET') {
+      throw new S3Error('InvalidRequest', {
+        message: 'Key is not expected for the GET method ?uploads subresource',
+      });
+    }
     if (sub !== undefined) throw notImplemented(sub);
     throw methodNotAllowed(request.method, on, byRoute);
   };

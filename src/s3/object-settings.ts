@@ -69,21 +69,46 @@ export function refuseUnsupported(headers: Headers): void {
   }
 }
 
+const lockMode = 'x-amz-object-lock-mode';
+const lockDate = 'x-amz-object-lock-retain-until-date';
+const legalHold = 'x-amz-object-lock-legal-hold';
+
+/** No bucket here has a lock; what asks for one is judged first, as on AWS. */
 function refuseObjectLock(headers: Headers): void {
-  const mode = headers.get('x-amz-object-lock-mode');
-  const until = headers.get('x-amz-object-lock-retain-until-date');
-  const hold = headers.get('x-amz-object-lock-legal-hold');
+  const mode = headers.get(lockMode);
+  const until = headers.get(lockDate);
+  const hold = headers.get(legalHold);
   if ((mode === undefined) !== (until === undefined)) {
-    throw new S3Error('InvalidArgument', {
-      message: 'x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied',
-      extra: {
-        ArgumentName: mode === undefined ? 'x-amz-object-lock-mode' : 'x-amz-object-lock-retain-until-date',
-        ArgumentValue: 'null',
-      },
-    });
+    throw invalidArgument(
+      mode === undefined ? lockMode : lockDate,
+      'null',
+      `${lockDate} and ${lockMode} must both be supplied`,
+    );
+  }
+  if (mode !== undefined && mode !== 'GOVERNANCE' && mode !== 'COMPLIANCE') {
+    throw invalidArgument(lockMode, mode, 'Unknown wormMode directive.');
+  }
+  if (until !== undefined) judgeLockDate(until);
+  if (hold !== undefined && hold !== 'ON' && hold !== 'OFF') {
+    throw invalidArgument(legalHold, hold, "Legal Hold must be either of 'ON' or 'OFF'");
   }
   // A legal hold that is OFF asks for nothing.
-  if (mode !== undefined || (hold !== undefined && hold !== 'OFF')) {
+  if (mode !== undefined || hold === 'ON') {
     throw new S3Error('InvalidRequest', { message: 'Bucket is missing ObjectLockConfiguration' });
   }
+}
+
+function judgeLockDate(until: string): void {
+  const isIso = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$/.test(until);
+  const date = new Date(isIso ? until : Number.NaN);
+  if (Number.isNaN(date.getTime())) {
+    throw invalidArgument(lockDate, until, 'The retain until date must be provided in ISO 8601 format');
+  }
+  if (date.getTime() <= Date.now()) {
+    throw invalidArgument(lockDate, until, 'The retain until date must be in the future!');
+  }
+}
+
+function invalidArgument(ArgumentName: string, ArgumentValue: string, message: string): S3Error {
+  return new S3Error('InvalidArgument', { message, extra: { ArgumentName, ArgumentValue } });
 }

@@ -26,9 +26,9 @@ export function completionDigest(parts: readonly CompletedPart[]): string {
 /** `x-amz-checksum-type` must be the upload's. */
 export function judgeChecksumType(headers: Headers, declared: UploadSettings['checksum']): void {
   const asked = headers.get('x-amz-checksum-type');
-  if (asked === undefined || declared === undefined || asked.toUpperCase() === declared.type) return;
+  if (asked === undefined || asked.toUpperCase() === declared?.type) return;
   throw new S3Error('InvalidRequest', {
-    message: `The upload was created using the ${declared.type} checksum mode. The complete request must use the same checksum mode.`,
+    message: `The upload was created using the ${declared?.type ?? 'null'} checksum mode. The complete request must use the same checksum mode.`,
   });
 }
 

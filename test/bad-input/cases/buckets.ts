@@ -1,0 +1,158 @@
+/** Names of buckets, their creation, and sub-resources that nobody knows. */
+import { casesOf } from '../case.ts';
+import { type Headers, onBucket, onObject } from './requests.ts';
+
+const badNames = [
+  'ab',
+  'a'.repeat(64),
+  'foo..bar',
+  'foo.-bar',
+  'foo-.bar',
+  'Foo',
+  'foo_bar',
+  '-foo',
+  'foo-',
+  '.foo',
+  'foo.',
+  '192.168.5.4',
+  'xn--foo',
+  'sthree-foo',
+  'foo-s3alias',
+  'foo--ol-s3',
+  'foo--x-s3',
+  'foo%20bar',
+  'f%C3%B6%C3%B6',
+];
+
+const location = (constraint: string): string =>
+  `<CreateBucketConfiguration><LocationConstraint>${constraint}</LocationConstraint></CreateBucketConfiguration>`;
+const create =
+  (body: string, headers: Headers = {}) =>
+  () => ({
+    method: 'PUT',
+    path: '/a-bucket-that-must-not-be',
+    headers,
+    body,
+  });
+const malformedXml =
+  'The XML you provided was not well-formed or did not validate against our published schema';
+const notImplemented = 'A header you provided implies functionality that is not implemented';
+
+export const bucketCases = [
+  ...badNames.flatMap((name) =>
+    casesOf('CreateBucket', [
+      [
+        `the name ${name}`,
+        () => ({ method: 'PUT', path: `/${name}` }),
+        400,
+        'InvalidBucketName',
+        'The specified bucket is not valid.',
+        { BucketName: decodeURIComponent(name) },
+      ],
+    ]),
+  ),
+  ...casesOf('CreateBucket', [
+    ...[
+      ['no XML', 'eu'],
+      ['another root', '<Bucket/>'],
+      ['two constraints', location('a').replace('<L', '<LocationConstraint>b</LocationConstraint><L')],
+    ].map(([what = '', body = '']) => [what, create(body), 400, 'MalformedXML', malformedXml] as const),
+    [
+      'another region',
+      create(location('eu-west-9')),
+      400,
+      'IllegalLocationConstraintException',
+      'The eu-west-9 location constraint is incompatible for the region specific endpoint this request was sent to.',
+    ],
+    [
+      'a public ACL',
+      create('', { 'x-amz-acl': 'public-read' }),
+      400,
+      'AccessControlListNotSupported',
+      'The bucket does not allow ACLs',
+    ],
+    [
+      'object lock',
+      create('', { 'x-amz-bucket-object-lock-enabled': 'true' }),
+      501,
+      'NotImplemented',
+      notImplemented,
+      { Header: 'x-amz-bucket-object-lock-enabled' },
+    ],
+  ]),
+  ...casesOf('DeleteBucket', [
+    [
+      'a bucket that has objects',
+      onBucket('DELETE'),
+      409,
+      'BucketNotEmpty',
+      'The bucket you tried to delete is not empty',
+      {},
+      'backend',
+    ],
+    [
+      'a bucket that is not there',
+      () => ({ method: 'DELETE', path: '/there-is-no-such-bucket' }),
+      404,
+      'NoSuchBucket',
+      'The specified bucket does not exist',
+      { BucketName: 'there-is-no-such-bucket' },
+      'backend',
+    ],
+  ]),
+  ...casesOf('any', [
+    ...(
+      [
+        ['PUT', 'renameObject'],
+        ['PUT', 'annotation'],
+        ['PUT', 'encryption'],
+        ['PUT', 'retention'],
+        ['PUT', 'legal-hold'],
+        ['POST', 'restore'],
+        ['POST', 'select'],
+        ['GET', 'torrent'],
+        ['DELETE', 'annotation'],
+        ['PUT', 'versions'],
+        ['DELETE', 'acl'],
+        ['PUT', 'policy'],
+        ['DELETE', 'website'],
+      ] as const
+    ).map(
+      ([method, sub]) =>
+        [
+          `${method} of an object's ?${sub}`,
+          onObject(method, {}, { [sub]: '' }, 'x'),
+          501,
+          'NotImplemented',
+          notImplemented,
+        ] as const,
+    ),
+    ...(['PUT', 'DELETE', 'GET'] as const).map(
+      (method) =>
+        [
+          `${method} of two sub-resources`,
+          onObject(method, {}, { tagging: '', acl: '' }),
+          400,
+          'InvalidArgument',
+          'Conflicting query string parameters: acl, tagging',
+          { ArgumentName: 'ResourceType' },
+        ] as const,
+    ),
+    [
+      'a method that S3 does not have',
+      onObject('PATCH'),
+      405,
+      'MethodNotAllowed',
+      'The specified method is not allowed against this resource.',
+      { Method: 'PATCH', ResourceType: 'OBJECT' },
+    ],
+    [
+      'POST of an object',
+      onObject('POST'),
+      405,
+      'MethodNotAllowed',
+      'The specified method is not allowed against this resource.',
+      { Method: 'POST', ResourceType: 'OBJECT' },
+    ],
+  ]),
+];

@@ -1,0 +1,4 @@
+import { allCases } from './cases/all.ts';
+import { badInputSuite } from './runner.ts';
+
+badInputSuite('a local directory', {}, allCases);
