@@ -137,9 +137,12 @@ export interface GetObjectResult {
  * makes it fail instead of end otherwise. A stream that errors or closes early must leave nothing visible behind.
  */
 export interface Body {
-  readonly stream: Readable;
+  readonly stream: BodyStream;
   readonly size: number;
 }
+
+/** `recycle`, where there is one, takes back a chunk of the stream that nobody needs any more, at most once: other bytes then go there. */
+export type BodyStream = Readable & { readonly recycle?: (chunk: Buffer) => void };
 
 export interface PutObjectCall extends ObjectCall {
   readonly body: Body;

@@ -8,7 +8,7 @@ import { FromCaller, toAdapterError } from './errors.ts';
 const KiB = 1024;
 
 /** A write is worth its system call from here on; the stream goes on while it happens. */
-const batchBytes = 512 * KiB;
+const batchBytes = 256 * KiB;
 const batchChunks = 4096;
 /** Writes under way at once; then the stream waits. */
 const writesInFlight = 2;
@@ -54,6 +54,7 @@ export async function writeBody(
   };
   const flush = (): void => {
     if (bytes === 0 || handle === undefined) return;
+    const written = chunks;
     const batch = bytes / chunks.length < joinBelow ? [Buffer.concat(chunks, bytes)] : chunks;
     const at = position;
     position += bytes;
@@ -64,6 +65,7 @@ export async function writeBody(
     writeAll(handle, batch, at).then(
       () => {
         writing--;
+        if (stream.recycle !== undefined) for (const chunk of written) stream.recycle(chunk);
         if (failure === undefined && !ended) stream.resume();
         settle();
       },
@@ -111,7 +113,11 @@ function wrongSize(size: number, received: number): AdapterError {
 }
 
 async function writeAll(handle: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
-  const { bytesWritten } = await handle.writev(buffers, position);
+  const [only] = buffers;
+  const { bytesWritten } =
+    buffers.length === 1 && only !== undefined
+      ? await handle.write(only, 0, only.length, position)
+      : await handle.writev(buffers, position);
   let skip = bytesWritten;
   let at = position + bytesWritten;
   // A write may be cut short, by a disk that fills up for one: the next then says why.

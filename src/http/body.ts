@@ -1,10 +1,13 @@
 /** The one pass over a request body: decode, count, digest, verify. */
+import { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { trailerValue } from '../auth/trailer.ts';
 import { type ChecksumAlgorithm, checksumInfo } from '../s3/checksums/algorithms.ts';
-import { DigestSet, type Digests } from '../s3/checksums/digest-set.ts';
+import type { Digests } from '../s3/checksums/digest-set.ts';
 import { type ChecksumPlan, requireChecksum } from '../s3/checksums/plan.ts';
 import { S3Error } from '../s3/errors.ts';
+import { type Intake, LongIntake, ShortIntake } from './intake.ts';
+import { discardBytes, giveSlab, slabBytes } from './slabs.ts';
 
 /** Takes the framing off a body. What it throws is what the body fails with. */
 export interface BodyDecoder {
@@ -29,9 +32,6 @@ export interface IncomingBodyOptions {
   readonly onFirstRead?: () => void;
 }
 
-/** Enough to go on hashing while the sink writes a megabyte. */
-const highWaterMark = 1024 * 1024;
-
 /**
  * A body that ends only if every length, digest, signature and trailer agreed, and otherwise fails with the S3Error to answer. It never
  * destroys the request that feeds it, since the answer still has to go out on that connection; {@link drain} the rest then.
@@ -39,21 +39,29 @@ const highWaterMark = 1024 * 1024;
 export class IncomingBody extends Readable {
   readonly #incoming: Readable;
   readonly #options: IncomingBodyOptions;
-  readonly #digests: DigestSet;
+  readonly #intake: Intake;
+  /** Bytes of a request's own are in memory of their own, which may be given back. */
+  readonly #ownsChunks: boolean;
   #started = false;
+  #ended = false;
+  /** Whoever reads has room. */
+  #isWanted = true;
   #received = 0;
   #result: Digests | undefined;
 
   constructor(incoming: Readable, options: IncomingBodyOptions) {
-    super({ highWaterMark });
+    super({ highWaterMark: 2 * slabBytes });
     this.#incoming = incoming;
     this.#options = options;
-    const { plan, sha256, digests = [] } = options;
-    this.#digests = new DigestSet([
+    const { plan, sha256, size, digests = [] } = options;
+    const algorithms = [
       ...digests,
       ...(plan.checksum === undefined ? [] : [plan.checksum.algorithm]),
       ...(sha256 === undefined ? [] : (['SHA256'] as const)),
-    ]);
+    ];
+    const isLong = size !== undefined && size >= slabBytes;
+    this.#intake = new (isLong ? LongIntake : ShortIntake)(algorithms, this.#pass);
+    this.#ownsChunks = this.#intake.copies && incoming instanceof IncomingMessage;
     // Who reads learns of the failure however late it comes to listen; until then it must not end the process.
     this.on('error', ignore);
   }
@@ -64,9 +72,15 @@ export class IncomingBody extends Readable {
     return this.#result;
   }
 
+  /** Takes back a chunk of this stream, once: whoever does so must not look at it any more. */
+  recycle(chunk: Buffer): void {
+    giveSlab(chunk);
+  }
+
   override _read(): void {
+    this.#isWanted = true;
     if (this.#started) {
-      this.#incoming.resume();
+      this.#flow();
       return;
     }
     this.#started = true;
@@ -84,6 +98,7 @@ export class IncomingBody extends Readable {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     const incoming = this.#incoming;
+    this.#intake.abandon();
     incoming.off('data', this.#onData);
     incoming.off('end', this.#onEnd);
     incoming.off('close', this.#onClose);
@@ -100,33 +115,57 @@ export class IncomingBody extends Readable {
       else decoder.write(chunk, this.#take);
     } catch (error) {
       this.destroy(error as Error);
+      return;
     }
+    if (this.#ownsChunks) discardBytes(chunk);
+    this.#flow();
   };
 
   readonly #take = (data: Buffer): void => {
     this.#received += data.length;
     const { size } = this.#options;
     if (size !== undefined && this.#received > size) throw new S3Error('IncompleteBody');
-    this.#digests.update(data);
-    if (!this.push(data)) this.#incoming.pause();
+    this.#intake.take(data);
   };
 
+  readonly #pass = (data: Buffer): void => {
+    this.#isWanted = this.push(data);
+    this.#flow();
+  };
+
+  #flow(): void {
+    if (this.destroyed || this.#ended) return;
+    const isWelcome = this.#isWanted && !this.#intake.isBehind;
+    if (isWelcome === this.#incoming.isPaused()) this.#incoming[isWelcome ? 'resume' : 'pause']();
+  }
+
   readonly #onEnd = (): void => {
+    this.#ended = true;
     try {
-      this.#result = this.#verify();
+      const trailers = this.#requireWhole();
+      this.#intake.end((digests) => this.#endWith(digests, trailers));
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  };
+
+  #endWith(digests: Digests, trailers: ReadonlyMap<string, string>): void {
+    try {
+      this.#verify(digests, trailers);
     } catch (error) {
       this.destroy(error as Error);
       return;
     }
+    this.#result = digests;
     this.push(null);
-  };
+  }
 
   readonly #onError = (cause: Error): void => {
     this.destroy(this.#cutShort(cause));
   };
 
   readonly #onClose = (): void => {
-    if (this.#result === undefined) this.destroy(this.#cutShort());
+    if (!this.#ended) this.destroy(this.#cutShort());
   };
 
   #cutShort(cause?: Error): S3Error {
@@ -137,11 +176,15 @@ export class IncomingBody extends Readable {
     });
   }
 
-  #verify(): Digests {
-    const { contentMd5As = 'base64', decoder, plan, sha256, size } = this.#options;
+  #requireWhole(): ReadonlyMap<string, string> {
+    const { decoder, size } = this.#options;
     const trailers = decoder?.end().trailers ?? new Map<string, string>();
     if (size !== undefined && this.#received !== size) throw new S3Error('IncompleteBody');
-    const digests = this.#digests.finish();
+    return trailers;
+  }
+
+  #verify(digests: Digests, trailers: ReadonlyMap<string, string>): void {
+    const { contentMd5As = 'base64', plan, sha256 } = this.#options;
     if (sha256 !== undefined) requireSha256(sha256, digests.raw('SHA256').toString('hex'));
     if (plan.contentMd5 !== undefined) {
       requireMd5(plan.contentMd5, digests.raw('MD5'), contentMd5As);
@@ -150,7 +193,6 @@ export class IncomingBody extends Readable {
     const announced = checksum?.from === 'trailer' ? checksumInfo[checksum.algorithm].header : undefined;
     const trailer = trailerValue(announced, trailers);
     if (checksum !== undefined) requireChecksum(checksum, digests.raw(checksum.algorithm), trailer);
-    return digests;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ChecksumAlgorithm } from './algorithms.ts';
 import { createDigest, type Digest } from './digests.ts';
+import { Md5 } from './md5-lanes.ts';
 
 /** Several digests over one pass of the bytes; MD5 is always among them, since it makes the ETag. */
 export class DigestSet {
@@ -19,6 +20,44 @@ export class DigestSet {
   /** Ends them. */
   finish(): Digests {
     return new Digests(new Map(this.#running.map(([algorithm, digest]) => [algorithm, digest.digest()])));
+  }
+}
+
+/** As {@link DigestSet}, for long bodies of clients: those that arrive at the same time share the work of MD5, which therefore lags behind. */
+export class SharedDigestSet {
+  readonly #others: ReadonlyArray<readonly [ChecksumAlgorithm, Digest]>;
+  readonly #md5: Md5;
+
+  /** Chunks come back by `onDigested`, in order, some time after {@link update}. Until then they must stay as they are. */
+  constructor(algorithms: Iterable<ChecksumAlgorithm>, onDigested: (chunk: Buffer) => void) {
+    const others = new Set(algorithms);
+    others.delete('MD5');
+    this.#others = [...others].map((algorithm) => [algorithm, createDigest(algorithm)]);
+    this.#md5 = new Md5(onDigested);
+  }
+
+  /** Shall get no more for now; a chunk that comes back is the time to look again. */
+  get isBehind(): boolean {
+    return this.#md5.isBehind;
+  }
+
+  /** A chunk that `hurries` comes back soon, at whatever cost. */
+  update(chunk: Buffer, hurries: boolean): void {
+    for (const [, digest] of this.#others) digest.update(chunk);
+    this.#md5.update(chunk, hurries);
+  }
+
+  /** Ends them. `done` is called once all chunks came back. */
+  finish(done: (digests: Digests) => void): void {
+    this.#md5.finish((md5) => {
+      const raw = this.#others.map(([algorithm, digest]) => [algorithm, digest.digest()] as const);
+      done(new Digests(new Map([['MD5', md5], ...raw])));
+    });
+  }
+
+  /** Nothing comes back any more. */
+  abandon(): void {
+    this.#md5.abandon();
   }
 }
 

@@ -43,10 +43,10 @@ function simd(opcode: number): Code {
 export const get = (local: Local): Code => [0x20, ...unsigned(local)];
 export const set = (local: Local, value: Code): Code => [...value, 0x21, ...unsigned(local)];
 
-/** The operations that MD5 is made of, on one word or on four at once. */
+/** The operations that MD5 is made of, on one 32-bit word or on four at once. */
 export interface Words {
   readonly type: ValueType;
-  readonly constant: (value: number) => Code;
+  readonly bytes: number;
   readonly add: (a: Code, b: Code) => Code;
   readonly and: (a: Code, b: Code) => Code;
   readonly or: (a: Code, b: Code) => Code;
@@ -64,6 +64,7 @@ const i32Xor = instruction([0x73]);
 
 export const i32 = {
   type: 'i32',
+  bytes: 4,
   constant: i32Constant,
   add: instruction([0x6a]),
   and: instruction([0x71]),
@@ -75,7 +76,7 @@ export const i32 = {
   load: access([0x28]),
   store: access([0x36]),
   lessThan: instruction([0x49]),
-} as const satisfies Words & Record<'lessThan' | 'shl', unknown>;
+} as const satisfies Words & Record<'constant' | 'lessThan' | 'shl', unknown>;
 
 export const i64 = {
   constant: (value: number): Code => [0x42, ...signed(value)],
@@ -89,14 +90,13 @@ export const i64 = {
 } as const;
 
 const v128Or = instruction(simd(0x50));
-const v128Splat = instruction(simd(0x11));
 const shiftLeft = instruction(simd(0xab));
 const shiftRight = instruction(simd(0xad));
 
 /** Four 32-bit words. */
 export const v128 = {
   type: 'v128',
-  constant: (value: number): Code => v128Splat(i32Constant(value)),
+  bytes: 16,
   add: instruction(simd(0xae)),
   and: instruction(simd(0x4e)),
   or: v128Or,
