@@ -220,6 +220,7 @@ export const validationErrors: ReadonlySet<S3ErrorCode> = new Set<S3ErrorCode>([
   'InvalidAccessPoint',
   'InvalidArgument',
   'InvalidBucketName',
+  'InvalidBucketOwnerAWSAccountID',
   'InvalidChunkSizeError',
   'InvalidDigest',
   'InvalidEncryptionAlgorithmError',
@@ -234,15 +235,19 @@ export const validationErrors: ReadonlySet<S3ErrorCode> = new Set<S3ErrorCode>([
   'InvalidTag',
   'InvalidURI',
   'KeyTooLongError',
+  'MalformedACLError',
   'MalformedPOSTRequest',
   'MalformedPolicy',
   'MalformedTrailerError',
   'MalformedXML',
   'MaxMessageLengthExceeded',
+  'MaxPostPreDataLengthExceeded',
   'MetadataTooLarge',
   'MissingContentLength',
   'MissingRequestBodyError',
+  'MissingSecurityHeader',
   'RequestHeaderSectionTooLarge',
+  'UnexpectedContent',
 ]);
 
 export interface S3ErrorOptions {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { S3Error, validationErrors } from '../../src/s3/errors.ts';
+import { S3Error, type S3ErrorCode, s3Errors, validationErrors } from '../../src/s3/errors.ts';
 import { jsonError } from '../../src/s3/json.ts';
 
 const page = new URL('../../docs/json.md', import.meta.url);
@@ -20,6 +20,26 @@ test('docs/json.md lists the codes that become VALIDATION_ERROR', async () => {
     (_, start: string, end: string) => `${start}${lines.join(',\n')}${end}`,
   );
   await expect(fresh).toMatchFileSnapshot(page.pathname);
+});
+
+/** Refused with a status of bad requests for something else than their form. */
+const otherReasons: readonly S3ErrorCode[] = [
+  'AccessControlListNotSupported',
+  'BadDigest',
+  'EntityTooSmall',
+  'ExpiredToken',
+  'IncompleteBody',
+  'InvalidPart',
+  'InvalidToken',
+  'RequestTimeout',
+  'TooManyBuckets',
+  'XAmzContentSHA256Mismatch',
+];
+
+test('every error of a bad request is judged to be one of form, or not', () => {
+  const bad = Object.entries(s3Errors).filter(([, { status }]) => [400, 411, 416].includes(status));
+  const codes = bad.map(([code]) => code);
+  expect([...validationErrors, ...otherReasons].toSorted()).toEqual(codes.toSorted());
 });
 
 test('its example is what is answered', () => {
