@@ -45,6 +45,8 @@ export class History {
   readonly uploads = new Map<string, Upload>();
   /** ETag without quotes → what an object with it holds. */
   readonly values = new Map<string, Value>();
+  /** Requests that were answered, whatever the answer. */
+  answers = 0;
   acknowledged = 0;
   reads = 0;
 

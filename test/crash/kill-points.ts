@@ -8,7 +8,6 @@ import fs from 'node:fs/promises';
 import http, { type ClientRequest } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import { StatementSync } from 'node:sqlite';
-import { Redis } from 'ioredis';
 import { scripts } from '../../src/uploads/redis/scripts.ts';
 
 const [point = '', nth = '1'] = (process.env['KILL_POINT'] ?? '').split(':');
@@ -65,24 +64,28 @@ function stepOf(method: string, path: string, copies: boolean): string | undefin
   return undefined;
 }
 
-const stepOfScript = new Map(
-  Object.entries(steps).map(([step, { script }]) => [
-    createHash('sha1').update(scripts[script].lua).digest('hex'),
-    step,
-  ]),
-);
-const sendCommand = Redis.prototype.sendCommand;
-Redis.prototype.sendCommand = function (command, ...more) {
-  const step = command.name.startsWith('eval') ? stepOfScript.get(String(command.args[0])) : undefined;
-  if (step === undefined) return sendCommand.call(this, command, ...more);
-  reach(`${step}-before`);
-  // Whoever listens first hears first.
-  void command.promise.then(
-    () => reach(`${step}-after`),
-    () => undefined,
+// Not loaded where it is not used: starting is what most of a run's time goes into.
+if (process.env['PARTWAY_REDIS_URL'] !== undefined) {
+  const { Redis } = await import('ioredis');
+  const stepOfScript = new Map(
+    Object.entries(steps).map(([step, { script }]) => [
+      createHash('sha1').update(scripts[script].lua).digest('hex'),
+      step,
+    ]),
   );
-  return sendCommand.call(this, command, ...more);
-};
+  const sendCommand = Redis.prototype.sendCommand;
+  Redis.prototype.sendCommand = function (command, ...more) {
+    const step = command.name.startsWith('eval') ? stepOfScript.get(String(command.args[0])) : undefined;
+    if (step === undefined) return sendCommand.call(this, command, ...more);
+    reach(`${step}-before`);
+    // Whoever listens first hears first.
+    void command.promise.then(
+      () => reach(`${step}-after`),
+      () => undefined,
+    );
+    return sendCommand.call(this, command, ...more);
+  };
+}
 
 /** The embedded store writes in a thread, which loads this too. */
 let changed = new Set<string>();

@@ -321,6 +321,7 @@ export class Client {
     });
     try {
       const answer = await Promise.race([send(endpoint, request), late]);
+      this.#history.answers += 1;
       this.#history.tick();
       this.#history.note(`[${id}] → ${answer.status} ${answer.element('Code') ?? ''}`);
       return answer;

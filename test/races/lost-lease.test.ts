@@ -31,7 +31,7 @@ describe('a replica that loses its lease', () => {
       deployment,
       store: 'redis',
       env: {
-        PARTWAY_UPLOADS_LEASE: '1s',
+        PARTWAY_UPLOADS_LEASE: '2s',
         PARTWAY_STATE_DIR: join(deployment.dir, `state-${running.length}`),
         ...env,
       },
@@ -77,7 +77,7 @@ describe('a replica that loses its lease', () => {
       const part = await upload.part(1, body);
       const completing = new TestUpload(subjectOf(slow), bucket, 'key', upload.id).complete([part]);
       completing.catch(() => undefined);
-      await sleep(1_500);
+      await sleep(2_600);
       const resume = () => process.kill(slow.pid, 'SIGCONT');
       return { body, completing, other: subjectOf(other), part, resume, upload };
     };
