@@ -30,10 +30,7 @@ export const uploadPartCopy: Operation = {
     const { part: current, upload } = await openUpload(context, partNumber);
     const settings = settingsOf(upload);
     const encryption = partEncryption(context, settings.encryption);
-    const source = parseCopySource(
-      headers.get('x-amz-copy-source') ?? '',
-      gateway.settings.accessPoints,
-    );
+    const source = parseCopySource(headers.get('x-amz-copy-source') ?? '', gateway.settings.accessPoints);
     const info = await headCopySource(context, source);
     const grant = grantCopy(context, source, info);
     const rangeHeader = headers.get('x-amz-copy-source-range');
