@@ -11,7 +11,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { account, type HostsGateway, outpost, startHostsGateway } from './kit.ts';
+import { account, type HostsGateway, mechanic, outpost, startHostsGateway } from './kit.ts';
 
 let gateway: HostsGateway;
 const ledgerArn = `arn:aws:s3:us-east-1:${account}:accesspoint/finance`;
@@ -106,6 +106,15 @@ describe('AWS SDK for JavaScript', () => {
     await expect(lost).rejects.toMatchObject({ name: 'NoSuchAccessPoint' });
     const nothing = client.send(new CopyObjectCommand({ ...copy, CopySource: `${ledgerArn}/from/here` }));
     await expect(nothing).rejects.toMatchObject({ name: 'InvalidArgument' });
+  });
+
+  it('may by an access point what it may on the bucket, and no more', async () => {
+    const client = gateway.clientOf({ endpoint: 'http://s3.example.com', credentials: mechanic });
+    await client.send(new PutObjectCommand({ Bucket: machinesArn, Key: 'mine', Body: 'x' }));
+    const other = client.send(new PutObjectCommand({ Bucket: ledgerArn, Key: 'mine', Body: 'x' }));
+    await expect(other).rejects.toMatchObject({ name: 'AccessDenied' });
+    const copy = { Bucket: machinesArn, Key: 'taken', CopySource: `${ledgerArn}/object/from/here` };
+    await expect(client.send(new CopyObjectCommand(copy))).rejects.toMatchObject({ name: 'AccessDenied' });
   });
 
   it('is told of an access point that is not there', async () => {

@@ -25,6 +25,9 @@ export interface HostsGateway extends RunningGateway, AsyncDisposable {
   curl(url: string, ...options: readonly string[]): Promise<{ status: number; text: string }>;
 }
 
+/** May use the bucket `machines`, and no other. */
+export const mechanic = { accessKeyId: 'MECHANIC', secretAccessKey: 'secret-of-the-mechanic' };
+
 /** A gateway for `s3.example.com`, with access points to the buckets `ledger` and `machines`. */
 export async function startHostsGateway(env: Record<string, string> = {}): Promise<HostsGateway> {
   const deployment = await newDeployment();
@@ -34,6 +37,12 @@ export async function startHostsGateway(env: Record<string, string> = {}): Promi
 accessPoints:
   - { name: finance, account: '${account}', bucket: ledger }
   - { name: plant, account: '${account}', outpost: ${outpost}, bucket: machines }
+identities:
+  - name: mechanic
+    keys:
+      - { accessKeyId: ${mechanic.accessKeyId}, secretAccessKey: ${mechanic.secretAccessKey} }
+    grants:
+      - { buckets: [machines], actions: [list, read, write] }
 `,
   );
   const gateway = await startGateway({ deployment, env });
