@@ -3,10 +3,14 @@ import { describe } from 'vitest';
 import { runningGateway } from '../encryption/suite.ts';
 import type { GatewayOptions } from '../kit/gateway.ts';
 import { attributeTests } from './attributes.ts';
+import { checksumTests } from './checksums.ts';
+import { readTests } from './reads.ts';
 
 export function objectSuite(name: string, options: GatewayOptions): void {
   describe(`objects on ${name}`, () => {
     const subject = runningGateway(options);
     attributeTests(subject);
+    checksumTests(subject);
+    readTests(subject);
   });
 }
