@@ -273,7 +273,7 @@ describe('worker processes', () => {
     await using gateway = run(dir.path, [], { ...keys, PARTWAY_WORKERS: '2' });
     const endpoint = await gateway.listening();
     const ask = (): Promise<string> =>
-      exchange(portOf(endpoint), 'GET /nobody HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      exchange(portOf(endpoint), 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     for (let round = 0; round < 6; round += 1) expect(await ask()).toContain('AccessDenied');
     await expect
       .poll(() => new Set(gateway.logged('request').map(({ worker }) => worker)), patience)
