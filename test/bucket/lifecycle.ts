@@ -48,6 +48,7 @@ export function lifecycleTests(subject: BucketSubject, options: GatewayOptions):
     ((await subject.client.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []).map(({ Key }) => Key);
 
   describe('lifecycle rules', () => {
+    let untouched: Promise<string> | undefined;
     it('are kept as they were written, and removed', async () => {
       const Bucket = await subject.bucket();
       const read = () => subject.client.send(new GetBucketLifecycleConfigurationCommand({ Bucket }));
@@ -236,7 +237,8 @@ export function lifecycleTests(subject: BucketSubject, options: GatewayOptions):
         /with ExpiredObjectDeleteMarker are not implemented/,
       ],
     ])('refuse %s', async (_, document, status, code, message) => {
-      const bucket = await subject.bucket();
+      untouched ??= subject.bucket();
+      const bucket = await untouched;
       expect(failure(await putDocument(subject, `/${bucket}`, 'lifecycle', document))).toEqual([
         status,
         code,
@@ -259,7 +261,7 @@ export function lifecycleTests(subject: BucketSubject, options: GatewayOptions):
       ]);
     });
 
-    it('expire what they are about, once it is due, and nothing else', async () => {
+    it('expire what they are about, once it is due, and nothing else', { timeout: 120_000 }, async () => {
       const Bucket = await subject.bucket();
       await putDocument(
         subject,
@@ -308,7 +310,7 @@ export function lifecycleTests(subject: BucketSubject, options: GatewayOptions):
       expect(await keys(Bucket)).toEqual(['off/a', 'other', 'size/2', 'size/5', 'tag/2']);
     });
 
-    it('end uploads that were begun too long ago, and say so beforehand', async () => {
+    it('end uploads that were begun too long ago, and say so beforehand', { timeout: 120_000 }, async () => {
       const Bucket = await subject.bucket();
       await putDocument(
         subject,
