@@ -99,6 +99,16 @@ export interface ParseXmlOptions {
 const maxDepth = 32;
 /** CompleteMultipartUpload at its largest has 10,000 parts of three elements. */
 const maxElements = 100_000;
+/** Of one element: a few namespaces and `xsi:type`. The parser compares each attribute with all the others. */
+const maxAttributes = 32;
+/** Of a pretty-printed CompleteMultipartUpload from a client that ends lines with CR LF, thrice. */
+const maxReturns = 250_000;
+/** What the parser gathers character by character, in all. Clients write none of it, but keys in CDATA sections. */
+const sections = [
+  { start: '<!--', end: '-->', most: 64 * 1024 },
+  { start: '<?', end: '?>', most: 64 * 1024 },
+  { start: '<![CDATA[', end: ']]>', most: 2 * 1024 * 1024 },
+] as const;
 const noAttributes: ReadonlyMap<string, string> = new Map();
 
 interface OpenElement extends XmlElement {
@@ -107,15 +117,17 @@ interface OpenElement extends XmlElement {
 }
 
 /**
- * Parses a request body strictly: anything not well-formed, a DOCTYPE, another root, more than 32 levels or 100,000 elements is
- * MalformedXML. The namespace may be absent or have any prefix, since clients differ.
+ * Parses a request body strictly: anything not well-formed, a DOCTYPE, another root, more than 32 levels, 100,000 elements or 32
+ * attributes of one, or very long comments are MalformedXML. The namespace may be absent or have any prefix, since clients differ.
  */
 export function parseXml(body: string | Uint8Array, options: ParseXmlOptions): XmlElement {
   const maxBytes = options.maxBytes ?? 1024 * 1024;
   const size = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
   if (size > maxBytes)
     throw new S3Error('MaxMessageLengthExceeded', { extra: { MaxMessageLengthBytes: maxBytes } });
-  const root = readTree(decode(body));
+  const text = decode(body);
+  refuseSlowText(text);
+  const root = readTree(text);
   if (root.name !== options.root) throw malformedXml(`root element is ${root.name}`);
   return root;
 }
@@ -129,16 +141,41 @@ function decode(body: string | Uint8Array): string {
   }
 }
 
+/** What is well-formed and would keep the parser busy for seconds. */
+function refuseSlowText(text: string): void {
+  let returns = 0;
+  for (let at = text.indexOf('\r'); at !== -1; at = text.indexOf('\r', at + 1)) {
+    returns += 1;
+    if (returns > maxReturns) throw malformedXml('too many carriage returns');
+  }
+  for (const { end, most, start } of sections) {
+    let total = 0;
+    for (let from = text.indexOf(start); from !== -1; ) {
+      const to = text.indexOf(end, from + start.length);
+      total += (to === -1 ? text.length : to) - from;
+      if (total > most) throw malformedXml(`more than ${most} characters in ${start}${end}`);
+      if (to === -1) break;
+      from = text.indexOf(start, to);
+    }
+  }
+}
+
 function readTree(text: string): XmlElement {
   const parser = new SaxesParser({ xmlns: true, position: false });
   const open: OpenElement[] = [];
   let root: OpenElement | undefined;
   let count = 0;
+  let attributes = 0;
+  parser.on('attribute', () => {
+    attributes += 1;
+    if (attributes > maxAttributes) throw malformedXml('too many attributes');
+  });
   parser.on('doctype', () => {
     throw malformedXml('DOCTYPE');
   });
   parser.on('opentag', (tag) => {
     count += 1;
+    attributes = 0;
     if (open.length >= maxDepth || count > maxElements) throw malformedXml('too deep or too many elements');
     const element: OpenElement = {
       name: tag.local,

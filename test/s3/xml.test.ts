@@ -155,6 +155,25 @@ describe('reading', () => {
     expect(codeOf(() => requiredText(parse('<a/>'), 'b'))).toBe('MalformedXML');
   });
 
+  it.each([
+    ['attributes', `<a ${Array.from({ length: 33 }, (_, i) => `b${i}=""`).join(' ')}/>`],
+    ['namespaces', `<a ${Array.from({ length: 33 }, (_, i) => `xmlns:b${i}="c"`).join(' ')}/>`],
+    ['comments', `${`<!--${'-x'.repeat(20_000)}-->`.repeat(2)}<a/>`],
+    ['an endless comment', `<!--${'-x'.repeat(40_000)}`],
+    ['processing instructions', `<a/><?x ${'?x'.repeat(40_000)}?>`],
+    ['CDATA', `<a><![CDATA[${']x'.repeat(1_100_000)}]]></a>`],
+    ['carriage returns', `<a>${'\r'.repeat(250_001)}</a>`],
+  ])('refuses more %s than any client sends: they would take seconds', (_, text) => {
+    expect(codeOf(() => parse(text, 8 * 1024 * 1024))).toBe('MalformedXML');
+  });
+
+  it('takes as many as a client may send', () => {
+    const attributes = Array.from({ length: 32 }, (_, i) => `b${i}=""`).join(' ');
+    expect(parse(`<!-- c --><?x y?><a ${attributes}><![CDATA[<&]]></a>`).text).toBe('<&');
+    const siblings = `<b ${attributes}/>`.repeat(10);
+    expect(parse(`<a>${siblings}</a>`).children).toHaveLength(10);
+  });
+
   it('throws nothing but S3Error, whatever it is fed', () => {
     const tokens = fc.constantFrom(
       '<a>', '</a>', '<b x="1"', '/>', '>', '<!--', '-->', '<![CDATA[', ']]>', '<?x', '?>', '<!DOCTYPE', '[', ']',
