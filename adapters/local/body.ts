@@ -113,11 +113,7 @@ function wrongSize(size: number, received: number): AdapterError {
 }
 
 async function writeAll(handle: FileHandle, buffers: readonly Buffer[], position: number): Promise<void> {
-  const [only] = buffers;
-  const { bytesWritten } =
-    buffers.length === 1 && only !== undefined
-      ? await handle.write(only, 0, only.length, position)
-      : await handle.writev(buffers, position);
+  const { bytesWritten } = await handle.writev(buffers, position);
   let skip = bytesWritten;
   let at = position + bytesWritten;
   // A write may be cut short, by a disk that fills up for one: the next then says why.

@@ -13,7 +13,7 @@ const free: ArrayBuffer[] = [];
 
 /** Of {@link slabBytes}, holding whatever. */
 export function takeSlab(): Buffer {
-  return Buffer.from(free.pop() ?? new ArrayBuffer(slabBytes));
+  return Buffer.from(free.pop() ?? Buffer.allocUnsafeSlow(slabBytes).buffer);
 }
 
 /** For slabs, whole or in part, that nobody has a use for any more. One that is not given back is garbage. */

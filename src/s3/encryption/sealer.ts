@@ -1,7 +1,6 @@
 import { type CipherGCM, createCipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import { AdapterError } from '../../../adapters/errors.ts';
-import type { Body } from '../../../adapters/types.ts';
+import type { Body, BodyStream } from '../../../adapters/types.ts';
 import {
   cipherName,
   magic,
@@ -32,13 +31,15 @@ class Sealer extends Through {
   /** As an object: given the bytes each time, the cipher takes ten times as long to set up. */
   readonly #key: KeyObject;
   readonly #last: number;
+  readonly #body: BodyStream;
   #toCome: number;
   #index = 0;
   #left = 0;
   #cipher: CipherGCM;
 
-  constructor(source: Readable, size: number, key: Buffer, salt: Buffer) {
+  constructor(source: BodyStream, size: number, key: Buffer, salt: Buffer) {
     super(source, heldChunks);
+    this.#body = source;
     this.#key = createSecretKey(key);
     this.#toCome = size;
     this.#last = segmentCount(size) - 1;
@@ -56,6 +57,7 @@ class Sealer extends Through {
       this.#left -= piece.length;
       this.pass(this.#cipher.update(piece));
     }
+    this.#body.recycle?.(chunk);
   }
 
   protected override finish(): void {

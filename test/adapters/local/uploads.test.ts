@@ -352,3 +352,24 @@ describe('parts', () => {
     }
   });
 });
+
+it('gives chunks back once, and only when they are written', async () => {
+  const upload = await begin(adapter, bucket, 'recycled');
+  const size = 1024 * KiB;
+  const data = bytes(size, 77);
+  const chunks = Array.from({ length: 8 }, (_, i) =>
+    Buffer.from(data.subarray(i * 128 * KiB, (i + 1) * 128 * KiB)),
+  );
+  const given: Buffer[] = [];
+  const stream = Object.assign(Readable.from(chunks, { objectMode: false }), {
+    recycle(chunk: Buffer) {
+      given.push(chunk);
+      chunk.fill(0);
+    },
+  });
+  const token = await adapter.putPart({ ...upload, partNumber: 1, body: { stream, size } });
+  await complete(adapter, upload, [{ partNumber: 1, size, token }]);
+  await expectObject(adapter, bucket, upload.key, data);
+  expect(new Set(given)).toEqual(new Set(chunks));
+  expect(given).toHaveLength(chunks.length);
+});
