@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import {
   CopyObjectCommand,
   CreateBucketCommand,
@@ -178,6 +180,39 @@ export function grantTests(shared: SharedGateway): void {
       ]);
       expect(await outcome(shared.root.send(new HeadObjectCommand({ Bucket, Key: 'other' })))).toBe('ok');
       expect(await outcome(shared.as('carol').send(call))).toBe(denied);
+    });
+
+    it('are asked for before a byte of the body', async () => {
+      const Bucket = await shared.bucket('private');
+      /** Whether a client that waits to be told is told to send, and the status. */
+      const put = async (): Promise<readonly [boolean, number | undefined]> => {
+        const { hostname, port } = new URL(shared.gateway().endpoint);
+        const outgoing = request({
+          hostname,
+          port,
+          method: 'PUT',
+          path: `/${Bucket}/key`,
+          headers: {
+            expect: '100-continue',
+            'content-length': '7',
+            'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
+          },
+        });
+        let told = false;
+        outgoing.once('continue', () => {
+          told = true;
+          outgoing.end('content');
+        });
+        outgoing.flushHeaders();
+        const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
+        answer.resume();
+        outgoing.destroy();
+        return [told, answer.statusCode];
+      };
+      expect(await put()).toEqual([false, 403]);
+      const objects = { Principal: '*', Action: 's3:PutObject', Resource: `arn:aws:s3:::${Bucket}/*` };
+      await shared.policy(Bucket, { ...objects, Effect: 'Allow' });
+      expect(await put()).toEqual([true, 200]);
     });
 
     it('let nobody in who did not sign, but where the configuration says so', async () => {
