@@ -35,6 +35,9 @@ const secrets = {
   "the customer's key": randomBytes(32).toString('base64'),
   'the session token': word(),
   'the wrong secret key': word(),
+  "an identity's secret key": word() + word(),
+  "an identity's session token": word() + word(),
+  "an identity's next secret key": word() + word(),
 } as const;
 
 /** The forms in which a secret may turn up. */
@@ -126,6 +129,7 @@ async function drive(gateway: RunningGateway, bucket: string): Promise<Readonly<
   expect(
     await raw({ method: 'PUT', path, body: 'text', headers: { 'x-amz-server-side-encryption': 'AES256' } }),
   ).toBe(200);
+  expect(await raw({ method: 'PUT', path: `/${bucket}/plain`, body: 'text' })).toBe(200);
   // A session token that nobody issued, in the header and in a presigned URL.
   expect(
     await raw({ method: 'GET', path, headers: { 'x-amz-security-token': secrets['the session token'] } }),
@@ -166,7 +170,49 @@ async function drive(gateway: RunningGateway, bucket: string): Promise<Readonly<
   return { 'the signature of a URL that is still good': signed.searchParams.get('X-Amz-Signature') ?? '' };
 }
 
-describe('with Azure and Redis', { timeout: 120_000 }, () => {
+const identitiesWith = (secret: string): string =>
+  [
+    'identities:',
+    '  - name: canary',
+    '    keys:',
+    '      - accessKeyId: CANARYIDENTITY',
+    `        secretAccessKey: '${secret}'`,
+    `        sessionToken: '${secrets["an identity's session token"]}'`,
+    `        expiresAt: ${new Date(Date.now() + 3_600_000).toISOString()}`,
+    '    grants:',
+    '      - { buckets: ["canary-*"], actions: [list, read] }',
+    '',
+  ].join('\n');
+
+/** Status of a request of the identity. */
+async function readAs(
+  { endpoint }: RunningGateway,
+  bucket: string,
+  secretAccessKey: string,
+): Promise<number> {
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    maxAttempts: 1,
+    credentials: {
+      accessKeyId: 'CANARYIDENTITY',
+      secretAccessKey,
+      sessionToken: secrets["an identity's session token"],
+    },
+  });
+  const url = await getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key: 'plain' }));
+  client.destroy();
+  const answer = await fetch(url);
+  // As on AWS, a wrong signature is answered with what should have been signed: the requester's own URL.
+  expectClean(
+    'an answer to the identity',
+    (await answer.text()).replaceAll(/<(CanonicalRequest\w*)>[^<]*</g, '<$1><'),
+  );
+  return answer.status;
+}
+
+describe('with Azure and Redis', { timeout: 240_000 }, () => {
   let dir: string;
   let azurite: AzuriteServer;
   let redis: RedisServer;
@@ -208,10 +254,21 @@ describe('with Azure and Redis', { timeout: 120_000 }, () => {
   it('keeps every secret to itself, in good days and bad', async () => {
     const deployment = await newDeployment();
     try {
-      const env = settings();
+      const identities = join(dir, 'identities.yaml');
+      const identify = (secret: string): void =>
+        writeFileSync(identities, identitiesWith(secret), { mode: 0o600 });
+      identify(secrets["an identity's secret key"]);
+      const env = { ...settings(), PARTWAY_IDENTITIES_FILE: identities };
       const gateway = await startGateway({ backend: 'configured', deployment, env });
       const bucket = `canary-${randomBytes(4).toString('hex')}`;
       const signatures = await drive(gateway, bucket);
+      await readAs(gateway, bucket, secrets["an identity's secret key"]);
+      identify(secrets["an identity's next secret key"]);
+      process.kill(gateway.pid, 'SIGHUP');
+      await expect
+        .poll(() => readAs(gateway, bucket, secrets["an identity's next secret key"]), { timeout: 10_000 })
+        .toBe(200);
+      expect(await readAs(gateway, bucket, secrets["an identity's secret key"])).toBe(403);
       for (const line of commandLines(gateway.pid)) expectClean('a command line', line, signatures);
       expect(commandLines(gateway.pid).length).toBeGreaterThanOrEqual(6);
 
