@@ -6,6 +6,7 @@ import { createFormAuthenticator } from './auth/post-signature.ts';
 import { createHostReader } from './http/hosts.ts';
 import { createDispatcher } from './s3/dispatch.ts';
 import type { Gateway } from './s3/operation.ts';
+import { createShares } from './s3/shares.ts';
 import { operations } from './s3/table.ts';
 import type { RequestEnv } from './server/env.ts';
 
@@ -16,6 +17,8 @@ export interface AppOptions {
   readonly acceptRegions?: readonly string[];
   /** Domains whose sub-domains are buckets. */
   readonly baseDomains?: readonly string[];
+  /** Requests under way for one identity; more are answered SlowDown. Default: no limit. */
+  readonly maxRequestsPerIdentity?: number | undefined;
   /** Addresses and ranges of proxies whose `X-Forwarded-*` are believed. */
   readonly trustedProxies?: readonly string[];
 }
@@ -36,6 +39,7 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
       accessPoints: gateway.settings.accessPoints,
     }),
     trustedProxies: options.trustedProxies ?? [],
+    shares: createShares(options.maxRequestsPerIdentity),
     authenticate: createAuthenticator(authentication),
     authenticateForm: createFormAuthenticator(authentication),
   });
@@ -51,6 +55,7 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
       incoming,
       secure: 'encrypted' in incoming.socket,
       signal: gone.signal,
+      whenOver: (then) => outgoing.once('close', then),
       continue: c.env.continue,
       notes,
       log: gateway.log,

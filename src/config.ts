@@ -86,6 +86,8 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
     limits: {
       maxConnections: values['limits.maxConnections'],
       maxRequests: values['limits.maxRequests'],
+      maxRequestsPerConnection: values['limits.maxRequestsPerConnection'],
+      maxRequestsPerIdentity: values['limits.maxRequestsPerIdentity'],
     },
     timeouts: {
       headersMs: values['timeouts.headers'],

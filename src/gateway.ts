@@ -89,6 +89,7 @@ export async function createGateway(
     acceptRegions: config.acceptRegions,
     baseDomains: config.baseDomains,
     trustedProxies: config.trustedProxies,
+    maxRequestsPerIdentity: config.limits.maxRequestsPerIdentity,
   });
   const janitor = createJanitor({
     store: uploads,

@@ -21,7 +21,12 @@ export interface ServerOptions {
   /** Rejects while store or backends do not answer. */
   readonly ready: () => Promise<void>;
   readonly baseDomains: readonly string[];
-  readonly limits: { readonly maxConnections: number; readonly maxRequests: number };
+  readonly limits: {
+    readonly maxConnections: number;
+    /** Under way: in all, and on one connection (as many, unless given). */
+    readonly maxRequests: number;
+    readonly maxRequestsPerConnection?: number;
+  };
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number; readonly keepAliveMs: number };
 }
 
@@ -40,6 +45,7 @@ export function createServer(options: ServerOptions): GatewayServer {
   /** Under way, by their request: what the adapter between Node and the application hands back. */
   const exchanges = new WeakMap<object, Exchange>();
   let requests = 0;
+  const perConnection = limits.maxRequestsPerConnection ?? limits.maxRequests;
   let draining = false;
 
   const http = {
@@ -115,7 +121,8 @@ export function createServer(options: ServerOptions): GatewayServer {
       if (connection.closing && connection.exchanges.size === 0) connection.close();
     });
     if (health.answer(incoming, outgoing)) return;
-    const fault = headerFault(incoming) ?? (requests > limits.maxRequests ? refusals.busy : undefined);
+    const tooMany = requests > limits.maxRequests || connection.exchanges.size > perConnection;
+    const fault = headerFault(incoming) ?? (tooMany ? refusals.busy : undefined);
     if (fault !== undefined) {
       exchange.notes.error = fault.code;
       exchange.notes.requestId = refuse(incoming, outgoing, fault);

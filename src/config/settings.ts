@@ -318,6 +318,15 @@ export const settings = {
     '1000',
     'Requests under way per worker; more are answered 503 SlowDown.',
   ),
+  'limits.maxRequestsPerConnection': setting(
+    integer(1, 1_000_000),
+    '32',
+    'The same for one connection, by a client that sends on without waiting for answers.',
+  ),
+  'limits.maxRequestsPerIdentity': optional(
+    integer(1, 1_000_000),
+    'The same for one identity (the owner, a configured identity, or all who do not sign). Default: no limit of its own.',
+  ),
   'timeouts.headers': setting(
     duration('100ms', '1h'),
     '30s',

@@ -132,7 +132,12 @@ export interface Config {
   readonly uploads: { readonly maxAgeMs: number; readonly retentionMs: number; readonly leaseMs: number };
   readonly janitor: { readonly intervalMs: number };
   /** Per worker process. */
-  readonly limits: { readonly maxConnections: number; readonly maxRequests: number };
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly maxRequests: number;
+    readonly maxRequestsPerConnection: number;
+    readonly maxRequestsPerIdentity: number | undefined;
+  };
   readonly timeouts: {
     readonly headersMs: number;
     readonly idleMs: number;

@@ -23,6 +23,7 @@ import { createMatcher } from './match.ts';
 import { requireBucketName } from './names.ts';
 import type { Gateway, Logger, Operation, RequestContext } from './operation.ts';
 import { RequestBody } from './request-body.ts';
+import type { Shares } from './shares.ts';
 
 /** A request as the server hands it over. */
 export interface Exchange {
@@ -30,6 +31,8 @@ export interface Exchange {
   readonly secure: boolean;
   /** Aborts when the client is gone before the answer is out. */
   readonly signal: AbortSignal;
+  /** Called once the answer is out, or cannot be. */
+  readonly whenOver: (then: () => void) => void;
   /** Lets a client that waits (`Expect: 100-continue`) send its body. */
   readonly continue: () => void;
   /** What the access log tells. */
@@ -45,12 +48,13 @@ export interface DispatcherOptions {
   readonly hosts: HostReader;
   /** Addresses and ranges of proxies whose `X-Forwarded-*` are believed. */
   readonly trustedProxies: readonly string[];
+  readonly shares: Shares;
 }
 
 export type Dispatch = (exchange: Exchange) => Promise<Response>;
 
 export function createDispatcher(options: DispatcherOptions): Dispatch {
-  const { authenticate, authenticateForm, gateway, hosts, operations } = options;
+  const { authenticate, authenticateForm, gateway, hosts, operations, shares } = options;
   const { accessPoints } = gateway.settings;
   const trusts = proxyTrust(options.trustedProxies);
   const match = createMatcher(operations);
@@ -73,6 +77,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
     const { incoming, notes } = exchange;
     const auth = authenticate({ method, target, headers: sent });
     note(notes, auth);
+    exchange.whenOver(shares.enter(notes.identity ?? 'anonymous'));
 
     const headers = withHoisted(sent, auth);
     const operation = match({
