@@ -393,6 +393,15 @@ describe('a form that is answered or refused', () => {
       expect([unbounded.status, unbounded.element('Code')]).toEqual([400, 'MalformedPOSTRequest']);
     });
 
+    it('what is large, and its connection lives on', async () => {
+      const refused = await submit({
+        fields: k,
+        change: { 'x-amz-signature': '0'.repeat(64) },
+        form: { file: Buffer.alloc(12 * 1024 * 1024) },
+      });
+      expect([refused.status, refused.headers.get('connection')]).toEqual([403, 'keep-alive']);
+    });
+
     it('what is signed twice', async () => {
       const answer = await send(gateway.endpoint, {
         method: 'POST',

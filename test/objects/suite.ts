@@ -4,6 +4,7 @@ import { runningGateway } from '../encryption/suite.ts';
 import type { GatewayOptions } from '../kit/gateway.ts';
 import { attributeTests } from './attributes.ts';
 import { checksumTests } from './checksums.ts';
+import { listTests } from './lists.ts';
 import { readTests } from './reads.ts';
 
 export function objectSuite(name: string, options: GatewayOptions): void {
@@ -12,5 +13,6 @@ export function objectSuite(name: string, options: GatewayOptions): void {
     attributeTests(subject);
     checksumTests(subject);
     readTests(subject);
+    listTests(subject, options);
   });
 }

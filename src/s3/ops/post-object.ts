@@ -7,14 +7,14 @@ import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { formReply } from '../forms/answer.ts';
 import { type FormFields, fieldsOf, headersOf, missingField } from '../forms/fields.ts';
-import { readForm } from '../forms/multipart.ts';
+import { type Form, readForm } from '../forms/multipart.ts';
 import { boundaryOf } from '../forms/part-head.ts';
 import { storeFile } from '../forms/store.ts';
 import { keyProblem } from '../names.ts';
 import { checksumHeaders } from '../object-checksum.ts';
 import { objectLocation } from '../object-location.ts';
 import { readObjectSettings } from '../object-settings.ts';
-import type { Operation, RequestContext } from '../operation.ts';
+import type { Operation, Reply, RequestContext } from '../operation.ts';
 import { maxBodySize } from '../request-body.ts';
 import { parseTagging } from '../xml/tagging.ts';
 
@@ -28,64 +28,73 @@ export const postObject: Operation = {
   async handle(request) {
     const boundary = boundaryOf(request.headers.get('content-type'));
     request.body.objectSize();
-    const form = await readForm(request.body.open({}).stream, boundary);
-    const fields = fieldsOf(form);
-    const key = keyOf(fields);
-    const auth = request.authenticateForm(fields);
-    const sizes = judgePolicy(request, fields, auth.kind === 'anonymous');
-    const headers = headersOf(fields);
-    // What the rest is told of the request is what the form says, where it says anything.
-    const context: RequestContext = {
-      ...request,
-      key,
-      auth,
-      headers: new Map([...request.headers, ...[...headers].filter(([name]) => name.startsWith('x-amz-'))]),
-    };
-    const tagging = fields.get('tagging');
-    const tags = tagging === undefined ? undefined : parseTagging(Buffer.from(tagging));
-    const { bucket, gateway, scheme } = context;
-    const needed = [
-      's3:PutObject',
-      ...(tags === undefined ? [] : ['s3:PutObjectTagging']),
-      ...(fields.has('acl') ? ['s3:PutObjectAcl'] : []),
-    ];
-    for (const action of needed) {
-      await requireAccess(context, { action, bucket, key }, tags === undefined ? {} : { requested: tags });
+    const { stream } = request.body.open({});
+    try {
+      return await store(request, await readForm(stream, boundary));
+    } finally {
+      // Of a form that is refused the rest is thrown away, which nobody else must be reading then.
+      stream.destroy();
     }
-
-    const settings = { ...readObjectSettings(headers), ...(tags !== undefined && { tags }) };
-    const plan = planChecksums(headers, { kind: 'unsigned' });
-    const encryption = await encryptionOf({ bucket, gateway, headers, key, scheme });
-    const algorithm = plan.checksum?.algorithm ?? gateway.settings.defaultChecksum;
-
-    const info = await storeFile(limited(form.file.bytes, sizes.max), {
-      gateway,
-      bucket,
-      key,
-      encryption,
-      algorithms: algorithm === undefined ? [] : [algorithm],
-      check(size, digests) {
-        if (size < sizes.min) {
-          throw new S3Error('EntityTooSmall', { extra: { ProposedSize: size, MinSizeAllowed: sizes.min } });
-        }
-        requireDigests(plan, digests);
-      },
-      attributes: (size, digests) => ({
-        ...settings,
-        etag: encryption.etag(digests.md5),
-        ...(algorithm !== undefined && {
-          checksum: { algorithm, type: 'FULL_OBJECT', value: digests.base64(algorithm) },
-        }),
-        ...encryption.attributes(size),
-      }),
-    });
-    return formReply(
-      fields,
-      { bucket, key, etag: quoteEtag(info.attributes.etag), location: objectLocation(context) },
-      { ...checksumHeaders(info.attributes.checksum), ...encryption.headers },
-    );
   },
 };
+
+async function store(request: RequestContext, form: Form): Promise<Reply> {
+  const fields = fieldsOf(form);
+  const key = keyOf(fields);
+  const auth = request.authenticateForm(fields);
+  const sizes = judgePolicy(request, fields, auth.kind === 'anonymous');
+  const headers = headersOf(fields);
+  // What the rest is told of the request is what the form says, where it says anything.
+  const context: RequestContext = {
+    ...request,
+    key,
+    auth,
+    headers: new Map([...request.headers, ...[...headers].filter(([name]) => name.startsWith('x-amz-'))]),
+  };
+  const tagging = fields.get('tagging');
+  const tags = tagging === undefined ? undefined : parseTagging(Buffer.from(tagging));
+  const { bucket, gateway, scheme } = context;
+  const needed = [
+    's3:PutObject',
+    ...(tags === undefined ? [] : ['s3:PutObjectTagging']),
+    ...(fields.has('acl') ? ['s3:PutObjectAcl'] : []),
+  ];
+  for (const action of needed) {
+    await requireAccess(context, { action, bucket, key }, tags === undefined ? {} : { requested: tags });
+  }
+
+  const settings = { ...readObjectSettings(headers), ...(tags !== undefined && { tags }) };
+  const plan = planChecksums(headers, { kind: 'unsigned' });
+  const encryption = await encryptionOf({ bucket, gateway, headers, key, scheme });
+  const algorithm = plan.checksum?.algorithm ?? gateway.settings.defaultChecksum;
+
+  const info = await storeFile(limited(form.file.bytes, sizes.max), {
+    gateway,
+    bucket,
+    key,
+    encryption,
+    algorithms: algorithm === undefined ? [] : [algorithm],
+    check(size, digests) {
+      if (size < sizes.min) {
+        throw new S3Error('EntityTooSmall', { extra: { ProposedSize: size, MinSizeAllowed: sizes.min } });
+      }
+      requireDigests(plan, digests);
+    },
+    attributes: (size, digests) => ({
+      ...settings,
+      etag: encryption.etag(digests.md5),
+      ...(algorithm !== undefined && {
+        checksum: { algorithm, type: 'FULL_OBJECT', value: digests.base64(algorithm) },
+      }),
+      ...encryption.attributes(size),
+    }),
+  });
+  return formReply(
+    fields,
+    { bucket, key, etag: quoteEtag(info.attributes.etag), location: objectLocation(context) },
+    { ...checksumHeaders(info.attributes.checksum), ...encryption.headers },
+  );
+}
 
 function keyOf(fields: FormFields): string {
   const key = fields.get('key');
