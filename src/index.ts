@@ -12,12 +12,22 @@ import type { UploadStore } from './uploads/types.ts';
 
 export { AdapterError, isAdapterError } from '../adapters/errors.ts';
 export type * from '../adapters/types.ts';
+export { compileGrants, type Grant, type Grants } from './access/grants.ts';
 export { type AppOptions, createApp } from './app.ts';
-export { type CredentialSource, credentialSource, type Identity, Secret } from './auth/credentials.ts';
+export {
+  type CredentialSource,
+  credentialSource,
+  type Identity,
+  Secret,
+  type User,
+} from './auth/credentials.ts';
 export { type Background, createBackground } from './background.ts';
 export { type Config, ConfigError, type Credential, type LoadOptions, loadConfig } from './config.ts';
 export { createGateway, type RunningGateway } from './gateway.ts';
+export { AccessPoints } from './http/access-points.ts';
+export type { Admission } from './identities.ts';
 export { createLogger, type Logger, type LogOptions } from './log.ts';
+export type { AccessSettings } from './s3/access/settings.ts';
 export { type BucketDocuments, createBucketDocuments } from './s3/bucket/documents.ts';
 export { type MasterKey, MasterKeys } from './s3/encryption/master-keys.ts';
 export type { EncryptionSettings } from './s3/encryption/settings.ts';
