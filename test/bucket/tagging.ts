@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import {
+  CreateBucketCommand,
   DeleteBucketTaggingCommand,
   GetBucketTaggingCommand,
   PutBucketTaggingCommand,
@@ -38,6 +40,23 @@ export function bucketTaggingTests(subject: BucketSubject): void {
       const removed = await client.send(new DeleteBucketTaggingCommand({ Bucket }));
       expect(removed.$metadata.httpStatusCode).toBe(204);
       await expectFailure(get(), 'NoSuchTagSet', 404);
+    });
+
+    it('can come with the bucket', async () => {
+      const Bucket = `tagged-${randomBytes(6).toString('hex')}`;
+      const { client } = subject;
+      const Tags = [{ Key: 'team', Value: 'red @ blue' }];
+      await client.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { Tags } }));
+      expect((await client.send(new GetBucketTaggingCommand({ Bucket }))).TagSet).toEqual(Tags);
+      const other = `${Bucket}-x`;
+      const refused = client.send(
+        new CreateBucketCommand({
+          Bucket: other,
+          CreateBucketConfiguration: { Tags: [{ Key: 'aws:x', Value: '' }] },
+        }),
+      );
+      await expectFailure(refused, 'InvalidTag', 400);
+      await expectFailure(client.send(new GetBucketTaggingCommand({ Bucket: other })), 'NoSuchBucket', 404);
     });
 
     it.each([

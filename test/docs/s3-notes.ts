@@ -4,7 +4,8 @@ const elsewhere = (service: string) =>
   `Signed for the service \`${service}\`, and refused as that: \`AuthorizationHeaderMalformed\`.`;
 
 export const notes: Readonly<Record<string, string>> = {
-  CreateBucket: 'Object lock and ownership other than `BucketOwnerEnforced` are refused with 501.',
+  CreateBucket:
+    'With tags, too. Object lock, ownership other than `BucketOwnerEnforced` and namespaces other than `global` are refused with 501.',
   CreateSession: 'Directory buckets only.',
   DeleteBucketEncryption:
     'Afterwards nothing is encrypted unless asked; on AWS the default becomes `AES256`.',

@@ -181,12 +181,23 @@ describe('CreateBucketConfiguration', () => {
       create(
         '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>',
       ),
-    ).toBe('eu-west-1');
-    expect(create('')).toBeUndefined();
-    expect(create('<CreateBucketConfiguration/>')).toBeUndefined();
+    ).toEqual({ location: 'eu-west-1' });
+    expect(create('')).toEqual({});
+    expect(create('<CreateBucketConfiguration/>')).toEqual({});
   });
 
-  it('refuses another root', () => {
+  it('reads tags', () => {
+    const tag = '<Tag><Key>k</Key><Value>v</Value></Tag>';
+    const document = (tags: string) =>
+      `<CreateBucketConfiguration><Tags>${tags}</Tags></CreateBucketConfiguration>`;
+    expect(create(document(tag))).toEqual({ tags: { k: 'v' } });
+    expect(failure(() => create(document(tag.repeat(2)))).code).toBe('InvalidTag');
+  });
+
+  it('refuses another root, and directory buckets', () => {
     expect(failure(() => create('<Other/>')).code).toBe('MalformedXML');
+    const directory =
+      '<CreateBucketConfiguration><Bucket><Type>Directory</Type></Bucket></CreateBucketConfiguration>';
+    expect(failure(() => create(directory)).code).toBe('NotImplemented');
   });
 });

@@ -1,16 +1,10 @@
-import { readVerified, remembering, requireBucket, storedOf } from '../bucket/documents-of.ts';
+import { readVerified, requireBucket } from '../bucket/documents-of.ts';
+import { bucketTagsOf, keepBucketTags, taggingContent } from '../bucket/tagging.ts';
 import { S3Error } from '../errors.ts';
 import type { Operation } from '../operation.ts';
 import { emptyReply, xmlReply } from '../reply.ts';
-import { bucketTagLimit, type Tags } from '../tagging-header.ts';
+import { bucketTagLimit } from '../tagging-header.ts';
 import { maxTaggingBytes, parseTagging } from '../xml/tagging.ts';
-import { type XmlNode, xml } from '../xml.ts';
-
-function content(tags: Tags): XmlNode {
-  return { TagSet: { Tag: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) } };
-}
-
-const parse = remembering((text) => parseTagging(Buffer.from(text), bucketTagLimit));
 
 export const getBucketTagging: Operation = {
   action: 'GetBucketTagging',
@@ -18,9 +12,9 @@ export const getBucketTagging: Operation = {
   route: { method: 'GET', on: 'bucket', sub: 'tagging' },
   body: 'none',
   async handle({ bucket, gateway }) {
-    const tags = await storedOf(gateway, bucket, 'tagging', parse);
+    const tags = await bucketTagsOf(gateway, bucket);
     if (tags === undefined) throw new S3Error('NoSuchTagSet', { extra: { BucketName: bucket } });
-    return xmlReply('Tagging', content(tags));
+    return xmlReply('Tagging', taggingContent(tags));
   },
 };
 
@@ -31,10 +25,8 @@ export const putBucketTagging: Operation = {
   body: 'document',
   async handle(context) {
     const tags = parseTagging(await readVerified(context, maxTaggingBytes), bucketTagLimit);
-    // An empty set is none.
-    const text = Object.keys(tags).length === 0 ? undefined : xml('Tagging', content(tags));
     await requireBucket(context);
-    await context.gateway.documents.put(context.bucket, 'tagging', text);
+    await keepBucketTags(context.gateway, context.bucket, tags);
     return emptyReply(204);
   },
 };

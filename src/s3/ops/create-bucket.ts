@@ -1,5 +1,6 @@
 import { isAdapterError } from '../../../adapters/errors.ts';
 import { refuseUnsupportedAcl } from '../acl.ts';
+import { keepBucketTags } from '../bucket/tagging.ts';
 import { endUploadsOf } from '../bucket-uploads.ts';
 import { S3Error } from '../errors.ts';
 import { requireBucketName } from '../names.ts';
@@ -20,7 +21,8 @@ export const createBucket: Operation = {
     requireBucketName(bucket);
     refuseUnsupportedAcl(context.headers);
     refuseUnsupportedOwnership(context);
-    judgeLocation(context, parseCreateBucketConfiguration(document));
+    const { location, tags } = parseCreateBucketConfiguration(document);
+    judgeLocation(context, location);
 
     const { settings } = gateway;
     const headers = { location: `/${bucket}`, 'x-amz-bucket-arn': `arn:aws:s3:::${bucket}` };
@@ -41,6 +43,7 @@ export const createBucket: Operation = {
       throw error;
     }
     await endUploadsOf(gateway, bucket);
+    if (tags !== undefined) await keepBucketTags(gateway, bucket, tags);
     return emptyReply(200, headers);
   },
 };
@@ -61,5 +64,9 @@ function refuseUnsupportedOwnership({ headers }: RequestContext): void {
   const ownership = headers.get('x-amz-object-ownership');
   if (ownership !== undefined && ownership !== 'BucketOwnerEnforced') {
     throw new S3Error('NotImplemented', { extra: { Header: 'x-amz-object-ownership' } });
+  }
+  const namespace = headers.get('x-amz-bucket-namespace');
+  if (namespace !== undefined && namespace !== 'global') {
+    throw new S3Error('NotImplemented', { extra: { Header: 'x-amz-bucket-namespace' } });
   }
 }
