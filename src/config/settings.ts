@@ -222,7 +222,7 @@ export const settings = {
   accessKeyId: credentialSettings.accessKeyId,
   secretAccessKey: credentialSettings.secretAccessKey,
   accountId: setting(
-    matching('account ID', /^\d{12}$/, 'use twelve digits, in quotes'),
+    matching('twelve-digit account', /^\d{12}$/, 'use twelve digits, in quotes'),
     '000000000000',
     'The account that owns all buckets and identities, as ARNs, policies and `x-amz-expected-bucket-owner` name it.',
   ),

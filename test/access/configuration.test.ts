@@ -135,7 +135,7 @@ describe('identities', () => {
       'anonymous: [{ buckets: [abc], actions: [write] }]',
       "'write' cannot be allowed here",
     ],
-    ['an account that is none', 'accountId: "123"', "'123' is not a account ID"],
+    ['an account that is none', 'accountId: "123"', "'123' is not a twelve-digit account"],
   ])('with %s are told of', (_, yaml, problem) => {
     const found = problems(`${yaml}\n`);
     expect(found).toHaveLength(1);
