@@ -31,8 +31,9 @@ export interface BadCase {
   readonly what: string;
   readonly request: (world: World) => RawRequest;
   readonly status: number;
-  readonly code: string;
-  readonly message: string;
+  /** Neither code nor message: the answer to HEAD has no body. */
+  readonly code: string | undefined;
+  readonly message: string | undefined;
   /** Further elements of the error. */
   readonly extra?: Readonly<Record<string, string>> | ((world: World) => Readonly<Record<string, string>>);
   /** Its judgement needs the backend: tried on all of them. */
@@ -47,10 +48,10 @@ export function casesOf(
       what: string,
       request: BadCase['request'],
       status: number,
-      code: string,
-      message: string,
+      code: string | undefined,
+      message: string | undefined,
       extra?: BadCase['extra'],
-      backend?: 'backend',
+      backend?: 'backend' | undefined,
     ]
   >,
 ): readonly BadCase[] {

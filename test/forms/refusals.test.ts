@@ -336,6 +336,13 @@ describe('a form that is answered or refused', () => {
         'Value for x-amz-checksum-sha256 header is invalid.',
       ],
       [
+        'the name of a checksum that does not come',
+        { fields: [...k, ['x-amz-checksum-algorithm', 'SHA256']] },
+        400,
+        'InvalidRequest',
+        'x-amz-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+      ],
+      [
         'a checksum of something else',
         { fields: [...k, ['x-amz-checksum-crc32', 'AAAAAA==']] },
         400,

@@ -1,7 +1,9 @@
 import { judgePostPolicy, parsePostPolicy, type SizeRange } from '../../auth/post-policy.ts';
 import { requireAccess } from '../access/authorize.ts';
+import type { ChecksumAlgorithm } from '../checksums/algorithms.ts';
 import type { Digests } from '../checksums/digest-set.ts';
 import { planChecksums, requireChecksum } from '../checksums/plan.ts';
+import { readChecksumAlgorithm } from '../checksums/upload-checksum.ts';
 import { encryptionOf } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
@@ -65,6 +67,7 @@ async function store(request: RequestContext, form: Form): Promise<Reply> {
 
   const settings = { ...readObjectSettings(headers), ...(tags !== undefined && { tags }) };
   const plan = planChecksums(headers, { kind: 'unsigned' });
+  requireNamedChecksum(headers, plan.checksum?.algorithm);
   const encryption = await encryptionOf({ bucket, gateway, headers, key, scheme });
   const algorithm = plan.checksum?.algorithm ?? gateway.settings.defaultChecksum;
 
@@ -102,6 +105,19 @@ function keyOf(fields: FormFields): string {
   const problem = keyProblem(key) ?? (key.includes('\0') ? new S3Error('InvalidURI') : undefined);
   if (problem !== undefined) throw problem;
   return key;
+}
+
+/** "If a value is specified, you must include the matching checksum header" (x-amz-checksum-algorithm). */
+function requireNamedChecksum(
+  headers: ReadonlyMap<string, string>,
+  sent: ChecksumAlgorithm | undefined,
+): void {
+  const named = headers.get('x-amz-checksum-algorithm');
+  if (named === undefined || readChecksumAlgorithm(named) === sent) return;
+  throw new S3Error('InvalidRequest', {
+    message:
+      'x-amz-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+  });
 }
 
 /** The sizes that a file may have: as the policy says, and never above what one request may bring. */

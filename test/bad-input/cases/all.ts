@@ -1,4 +1,5 @@
 import type { BadCase } from '../case.ts';
+import { authCases } from './auth.ts';
 import { bucketCases } from './buckets.ts';
 import { abortCases, completeCases, listCases, listPartsCases } from './complete.ts';
 import { objectCases } from './objects.ts';
@@ -16,6 +17,7 @@ export const allCases: readonly BadCase[] = [
   ...objectCases,
   ...listCases,
   ...bucketCases,
+  ...authCases,
 ];
 
 /** Those whose judgement needs the backend. */

@@ -475,6 +475,21 @@ const attributeCases = casesOf('GetObjectAttributes', [
 
 export const objectCases = [
   ...casesOf('GetObject', readRows),
+  ...casesOf(
+    'HeadObject',
+    readRows.map(
+      ([what, request, status, , , , backend]) =>
+        [
+          what,
+          (world: World) => ({ ...request(world), method: 'HEAD' }),
+          status,
+          undefined,
+          undefined,
+          {},
+          backend,
+        ] as const,
+    ),
+  ),
   ...copyCases,
   ...deleteCases,
   ...taggingCases,
