@@ -305,7 +305,11 @@ export const settings = {
     '30s',
     'How long a CompleteMultipartUpload that fell silent (its process was killed) holds its upload before another try may take it over.',
   ),
-  'janitor.interval': setting(duration('1s'), '10m', 'Time between two rounds of the clean-up.'),
+  'janitor.interval': setting(
+    duration('1s'),
+    '10m',
+    'Time between two rounds of the clean-up, which also follows the lifecycle rules of buckets.',
+  ),
 
   workers: setting(workerCount, '1', 'Processes that serve; `auto` starts one for each processor core.'),
   'limits.maxConnections': setting(

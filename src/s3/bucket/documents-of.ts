@@ -3,17 +3,23 @@ import { S3Error } from '../errors.ts';
 import type { Gateway, RequestContext } from '../operation.ts';
 import type { DocumentName } from './documents.ts';
 
-/** What {@link remembering} keeps; a text is the same for every request until the configuration changes. */
-const remembered = 1_000;
+/** Texts and characters that {@link remembering} keeps at most. */
+const capacity = 1_000;
+const maxLength = 8 * 1024 * 1024;
 
 /** The same text is parsed once: many requests ask for the configuration of few buckets. */
 export function remembering<T>(parse: (text: string) => T): (text: string) => T {
   const known = new Map<string, T>();
+  let length = 0;
   return (text) => {
     const found = known.get(text);
     if (found !== undefined) return found;
     const parsed = parse(text);
-    if (known.size >= remembered) known.clear();
+    length += text.length;
+    if (known.size >= capacity || length > maxLength) {
+      known.clear();
+      length = text.length;
+    }
     known.set(text, parsed);
     return parsed;
   };

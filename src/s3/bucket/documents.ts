@@ -29,6 +29,8 @@ export interface BucketDocuments {
 
 const freshMs = 2_000;
 const capacity = 10_000;
+/** Characters that are remembered at most, give or take a document. */
+const maxLength = 32 * 1024 * 1024;
 
 interface Remembered {
   readonly readAt: number;
@@ -41,16 +43,27 @@ export function createBucketDocuments(
   clock: () => number = () => performance.now(),
 ): BucketDocuments {
   const remembered = new Map<string, Remembered>();
+  let length = 0;
+  const forgetAll = (): void => {
+    remembered.clear();
+    length = 0;
+  };
 
   const read = (bucket: string, name: DocumentName, id: string): Promise<string | undefined> => {
     const text = storage.for(bucket).getBucketDocument({ bucket, name });
     const entry: Remembered = { readAt: clock(), text };
-    if (remembered.size >= capacity) remembered.clear();
+    if (remembered.size >= capacity) forgetAll();
     remembered.set(id, entry);
     // A failure is told to who asked, and asked again by the next.
-    text.catch(() => {
-      if (remembered.get(id) === entry) remembered.delete(id);
-    });
+    text.then(
+      (found) => {
+        length += found?.length ?? 0;
+        if (length > maxLength) forgetAll();
+      },
+      () => {
+        if (remembered.get(id) === entry) remembered.delete(id);
+      },
+    );
     return text;
   };
 
