@@ -129,7 +129,7 @@ export interface GetObjectResult {
   /** Stored bytes that `body` will yield, first and last inclusive; `undefined` for an empty body. */
   readonly range: { readonly start: number; readonly end: number } | undefined;
   /** Errors if the bytes cannot all be read. Destroying it frees everything. */
-  readonly body: Readable;
+  readonly body: BodyStream;
 }
 
 /**
@@ -141,7 +141,7 @@ export interface Body {
   readonly size: number;
 }
 
-/** `recycle`, where there is one, takes back a chunk of the stream that nobody needs any more, at most once: other bytes then go there. */
+/** `recycle`, where there is one, takes back a chunk that the stream gave, once nobody needs it any more, and at most once: other bytes then go there. */
 export type BodyStream = Readable & { readonly recycle?: (chunk: Buffer) => void };
 
 export interface PutObjectCall extends ObjectCall {

@@ -56,6 +56,7 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
       secure: 'encrypted' in incoming.socket,
       signal: gone.signal,
       whenOver: (then) => outgoing.once('close', then),
+      isFlushed: () => outgoing.socket?.writableLength === 0 && outgoing.writableLength === 0,
       continue: c.env.continue,
       notes,
       log: gateway.log,

@@ -128,6 +128,12 @@ async function writeAll(handle: FileHandle, buffers: readonly Buffer[], position
 }
 
 const readBytes = 256 * KiB;
+/** Chunks that are read before they are asked for. */
+const readAhead = 2;
+
+/** Memory for reads: given to the garbage collector, it would pile up by tens of megabytes. */
+const free: Buffer<ArrayBuffer>[] = [];
+const maxFree = 64;
 
 /** Bytes `start` to `end`, inclusive, of an open file, which is closed at the end. */
 export class FileBody extends Readable {
@@ -136,7 +142,8 @@ export class FileBody extends Readable {
   #position: number;
 
   constructor(handle: FileHandle, start: number, end: number) {
-    super({ highWaterMark: 2 * readBytes });
+    // A stream of bytes copies the chunks that have gathered into one; a stream of objects hands them on as they are.
+    super({ objectMode: true, highWaterMark: readAhead });
     this.#handle = handle;
     this.#position = start;
     this.#end = end;
@@ -148,13 +155,18 @@ export class FileBody extends Readable {
       this.push(null);
       return;
     }
-    readFully(this.#handle, this.#position, wanted).then(
+    const memory = wanted === readBytes ? free.pop() : undefined;
+    readFully(this.#handle, this.#position, wanted, memory).then(
       (chunk) => {
         this.#position += chunk.length;
         this.push(chunk);
       },
       (error: unknown) => this.destroy(toAdapterError(error)),
     );
+  }
+
+  recycle(chunk: Buffer<ArrayBuffer>): void {
+    if (chunk.length === readBytes && free.length < maxFree) free.push(chunk);
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
@@ -176,8 +188,12 @@ export function bytesBody(bytes: Buffer | undefined): Readable {
 }
 
 /** `Corrupt` when the file is shorter than it was: another program cut it. */
-export async function readFully(handle: FileHandle, position: number, size: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(size);
+export async function readFully(
+  handle: FileHandle,
+  position: number,
+  size: number,
+  buffer = Buffer.allocUnsafeSlow(size),
+): Promise<Buffer> {
   for (let done = 0; done < size; ) {
     const { bytesRead } = await handle.read(buffer, done, size - done, position + done);
     if (bytesRead === 0) throw new AdapterError('Corrupt', 'the file was cut while it was read');

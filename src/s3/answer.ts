@@ -1,6 +1,6 @@
 /** Replies and errors as HTTP responses. */
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import type { BodyStream } from '../../adapters/types.ts';
 import { drain } from '../http/body.ts';
 import { hostIdOf, namingHeaders } from '../http/request-id.ts';
 import type { Exchange } from './dispatch.ts';
@@ -131,15 +131,22 @@ async function settleUnread(incoming: IncomingMessage): Promise<boolean> {
  * gone) destroys the source. A source that fails after the head is out can be told by a broken connection only: fewer bytes than
  * promised, never other ones.
  */
-function byteStream(source: Readable, { exchange, requestId }: AnswerContext): ReadableStream<Uint8Array> {
+function byteStream(source: BodyStream, { exchange, requestId }: AnswerContext): ReadableStream<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let given: Buffer | undefined;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        if (given !== undefined && exchange.isFlushed()) source.recycle?.(given);
+        given = undefined;
         try {
           const { done, value } = await chunks.next();
-          if (done === true) controller.close();
-          else controller.enqueue(value);
+          if (done === true) {
+            controller.close();
+            return;
+          }
+          given = value;
+          controller.enqueue(value);
         } catch (error) {
           exchange.log.error('a download broke off', { requestId, error });
           exchange.incoming.socket.destroy();

@@ -33,6 +33,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** Called once the answer is out, or cannot be. */
   readonly whenOver: (then: () => void) => void;
+  /** Whether the operating system has all bytes that were written so far: their memory is not needed any more. */
+  readonly isFlushed: () => boolean;
   /** Lets a client that waits (`Expect: 100-continue`) send its body. */
   readonly continue: () => void;
   /** What the access log tells. */
