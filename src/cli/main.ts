@@ -80,7 +80,7 @@ function withoutSecrets(config: Config, around: Surroundings): Surroundings {
 async function printCredentials(config: Config, out: (text: string) => void): Promise<number> {
   const { generatedCredential } = await import('../config/generated.ts');
   const { credentialCommands } = await import('./banner.ts');
-  const [configured] = config.credentials;
+  const [configured] = [...config.credentials, ...config.identities.flatMap(({ keys }) => keys)];
   if (configured !== undefined) {
     throw new UsageError(
       `credentials are configured (${configured.accessKeyId} …); this command shows generated ones`,

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { main } from '../../src/cli/main.ts';
 import { type Config, ConfigError, loadConfig } from '../../src/config.ts';
 import { identitiesYaml } from './kit.ts';
 
@@ -158,5 +159,32 @@ describe('identities', () => {
       '{ accessKeyId: ABC, secretAccessKey: "with a space" }, { accessKeyId: ABC, secretAccessKey: short }',
     );
     expect(problems(yaml).join()).not.toMatch(/with a space|short/);
+  });
+});
+
+describe('the command line', () => {
+  const run = async (command: string): Promise<{ status: number; said: string }> => {
+    writeFileSync(join(cwd, 'partway.yaml'), identitiesYaml);
+    let said = '';
+    const say = (text: string): void => {
+      said += text;
+    };
+    const status = await main({ argv: [command], env: {}, cwd, terminal: false, out: say, err: say });
+    return { status, said };
+  };
+
+  it('shows with check-config who may do what, and no secret', async () => {
+    const { said, status } = await run('check-config');
+    expect(status).toBe(0);
+    expect(said).toContain('alice (1 key): list, read, write in shared-*');
+    expect(said).toContain('bob (1 key): list, read, write, delete in shared-*/bob/');
+    expect(said).toContain('dora (1 key): everything');
+    expect(said).toContain('read in open-*');
+    expect(said).not.toMatch(/secret-of|temporary-secret|the\+token/);
+  });
+
+  it('generates no key beside those of identities', async () => {
+    const { said, status } = await run('credentials');
+    expect([status, said]).toEqual([2, expect.stringContaining('credentials are configured (KEYOFALICE')]);
   });
 });
