@@ -8,6 +8,7 @@ import {
   PutObjectCommand,
   PutObjectTaggingCommand,
 } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { describe, expect, it } from 'vitest';
 import { accountId, arnOf, denied, keyOf, outcome, refusal, type SharedGateway } from './kit.ts';
 
@@ -223,6 +224,32 @@ export function policyTests(shared: SharedGateway): void {
         'by name': 200,
         'in time': 200,
       });
+    });
+
+    it('limit presigned URLs', async () => {
+      const Bucket = await shared.bucket();
+      await shared.put(Bucket, 'key');
+      const get = async (minutesOld: number): Promise<number> => {
+        const url = await getSignedUrl(shared.as('alice'), new GetObjectCommand({ Bucket, Key: 'key' }), {
+          expiresIn: 3600,
+          signingDate: new Date(Date.now() - minutesOld * 60_000),
+        });
+        return (await fetch(url)).status;
+      };
+      const denyIf = (Condition: object) =>
+        shared.policy(Bucket, {
+          Effect: 'Deny',
+          Principal: '*',
+          Action: 's3:*',
+          Resource: `arn:aws:s3:::${Bucket}/*`,
+          Condition,
+        });
+      expect([await get(0), await get(11)]).toEqual([200, 200]);
+      await denyIf({ NumericGreaterThan: { 's3:signatureAge': 600_000 } });
+      expect([await get(0), await get(11)]).toEqual([200, 403]);
+      await denyIf({ StringEquals: { 's3:authType': 'REST-QUERY-STRING' } });
+      expect(await get(0)).toBe(403);
+      expect(await outcome(shared.as('alice').send(new GetObjectCommand({ Bucket, Key: 'key' })))).toBe('ok');
     });
 
     it('are refused when they are none, and nothing changes', async () => {
