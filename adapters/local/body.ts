@@ -132,7 +132,7 @@ const readBytes = 256 * KiB;
 const readAhead = 2;
 
 /** Memory for reads: given to the garbage collector, it would pile up by tens of megabytes. */
-const free: Buffer<ArrayBuffer>[] = [];
+const free: Buffer[] = [];
 const maxFree = 64;
 
 /** Bytes `start` to `end`, inclusive, of an open file, which is closed at the end. */
@@ -165,7 +165,7 @@ export class FileBody extends Readable {
     );
   }
 
-  recycle(chunk: Buffer<ArrayBuffer>): void {
+  recycle(chunk: Buffer): void {
     if (chunk.length === readBytes && free.length < maxFree) free.push(chunk);
   }
 
@@ -192,7 +192,7 @@ export async function readFully(
   handle: FileHandle,
   position: number,
   size: number,
-  buffer = Buffer.allocUnsafeSlow(size),
+  buffer: Buffer = Buffer.allocUnsafeSlow(size),
 ): Promise<Buffer> {
   for (let done = 0; done < size; ) {
     const { bytesRead } = await handle.read(buffer, done, size - done, position + done);
