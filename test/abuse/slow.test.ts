@@ -1,0 +1,117 @@
+/** Clients that are slow on purpose: in the head, in the body, in taking the answer. */
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GetObjectCommand } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Stand } from '../faults/kit.ts';
+import { everything, expectService, md5, mib, open, signedPut, startTarget } from './kit.ts';
+
+let stand: Stand;
+const large = randomBytes(32 * mib);
+beforeAll(async () => {
+  stand = await startTarget({
+    PARTWAY_TIMEOUTS_HEADERS: '2s',
+    PARTWAY_TIMEOUTS_IDLE: '3s',
+  });
+  await stand.put('large', large);
+});
+afterAll(() => stand?.close());
+
+const opened = (count: number): Promise<Socket[]> =>
+  Promise.all(Array.from({ length: count }, () => open(stand)));
+const close = (sockets: readonly Socket[]): void => {
+  for (const socket of sockets) socket.destroy();
+};
+
+test('300 clients that never finish their head are told so and cut', async () => {
+  const sockets = await opened(300);
+  const answers = sockets.map(everything);
+  const ticking = setInterval(() => {
+    for (const socket of sockets) if (socket.writable) socket.write('X-A: b\r\n');
+  }, 300);
+  for (const socket of sockets) socket.write('GET / HTTP/1.1\r\nHost: x\r\n');
+  await expectService(stand);
+  const texts = await Promise.all(answers);
+  clearInterval(ticking);
+  for (const text of texts) expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*<Code>RequestTimeout<\/Code>/);
+  await expectService(stand);
+});
+
+test('200 uploads that dribble are borne, cost no memory, and are whole in the end', async () => {
+  const part = randomBytes(2000);
+  const sockets = await opened(200);
+  const answers = sockets.map(async (socket) => {
+    for (let text = ''; ; ) {
+      const [chunk] = (await Promise.race([
+        new Promise<[Buffer]>((resolve) => socket.once('data', (data: Buffer) => resolve([data]))),
+        new Promise<[undefined]>((resolve) => socket.once('close', () => resolve([undefined]))),
+      ])) as [Buffer | undefined];
+      if (chunk === undefined) return text;
+      text += chunk.toString('latin1');
+      if (text.includes('\r\n\r\n')) return text;
+    }
+  });
+  await stand.expectFlatMemory(
+    (async () => {
+      for (const [index, socket] of sockets.entries())
+        socket.write(signedPut(stand, `slow-${index}`, part).head);
+      for (let at = 0; at < part.length; at += 200) {
+        for (const socket of sockets) socket.write(part.subarray(at, at + 200));
+        await sleep(500);
+        if (at === 1000) {
+          await expectService(stand);
+          expect((await stand.get('slow-0')).status).toBe(404);
+        }
+      }
+      for (const text of await Promise.all(answers)) expect(text).toMatch(/^HTTP\/1\.1 200 /);
+    })(),
+  );
+  close(sockets);
+  for (const index of [0, 99, 199]) expect(md5((await stand.get(`slow-${index}`)).body)).toBe(md5(part));
+});
+
+test('100 uploads that stop half-way are told so and leave nothing', async () => {
+  const sockets = await opened(100);
+  const answers = sockets.map(everything);
+  for (const [index, socket] of sockets.entries()) {
+    const { body, head } = signedPut(stand, `half-${index}`, randomBytes(20_000));
+    socket.write(head);
+    socket.write(body.subarray(0, 10_000));
+  }
+  for (const text of await Promise.all(answers)) expect(text).toContain('<Code>RequestTimeout</Code>');
+  expect((await stand.get('half-0')).status).toBe(404);
+});
+
+test('100 readers that take nothing are cut, and their objects are never in memory', async () => {
+  const sockets = await opened(100);
+  const get = new GetObjectCommand({ Bucket: stand.bucket, Key: 'large' });
+  const url = new URL(await getSignedUrl(stand.gateway.client, get));
+  const request = `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`;
+  await stand.expectFlatMemory(
+    (async () => {
+      for (const socket of sockets) {
+        socket.pause();
+        socket.write(request);
+      }
+      await sleep(1_000);
+      await expectService(stand);
+      await Promise.all(
+        sockets.map(async (socket) => {
+          await sleep(6_000);
+          let size = 0;
+          socket.on('data', (chunk: Buffer) => {
+            size += chunk.length;
+          });
+          socket.resume();
+          if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+          expect(size).toBeLessThan(large.length);
+        }),
+      );
+    })(),
+    // Of the 3,200 MiB that they asked for, no more than what is read ahead for each.
+    100 * 2 * mib,
+  );
+  await expectService(stand);
+});
