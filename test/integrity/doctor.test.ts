@@ -41,7 +41,7 @@ describe.each([
   ['local', 'redis'],
   ['azure', 'redis'],
   ['gcs', 'redis'],
-] as const)('the doctor on %s with the %s store', (backend, storeName) => {
+] as const)('the doctor on %s with the %s store', { timeout: 120_000 }, (backend, storeName) => {
   const options = { backend, store: storeName } as const;
   let deployment: Deployment;
   let gateway: RunningGateway;
@@ -238,7 +238,7 @@ describe.each([
   });
 });
 
-describe('the doctor on a local directory', () => {
+describe('the doctor on a local directory', { timeout: 120_000 }, () => {
   it('finds metadata whose data is gone, temporary bytes and removed buckets, and mends by --fix only', async () => {
     const deployment = await newDeployment();
     const gateway = await startGateway({ deployment });

@@ -7,6 +7,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -15,7 +16,7 @@ import { describe, expect, it } from 'vitest';
 import { segmentSize } from '../../src/s3/encryption/format.ts';
 import { runningGateway } from '../encryption/suite.ts';
 import { bytes, put } from '../upload-path/kit.ts';
-import { type CommandResult, reportOf, runCommand } from './kit.ts';
+import { type CommandResult, reportOf, runCommand, startCommand } from './kit.ts';
 import { comparable, writeEveryKind } from './objects.ts';
 
 interface VerifyReport {
@@ -52,7 +53,12 @@ function flip(file: string, at: number): void {
   execFileSync('touch', ['-r', before, file]);
 }
 
-describe('partway verify', () => {
+/** By read(2) and its like, as `/proc` counts. */
+function bytesReadBy(pid: number): number {
+  return Number(/^rchar: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
+}
+
+describe('partway verify', { timeout: 120_000 }, () => {
   it('finds everything as it was stored', async () => {
     const bucket = await subject.bucket();
     await writeEveryKind(subject, bucket);
@@ -197,6 +203,29 @@ describe('partway verify', () => {
     expect(bad).toMatchObject({ status: 2 });
     expect(readFileSync(state, 'utf8')).toBe('text');
     rmSync(state);
+  });
+
+  it('keeps what it has when it is interrupted', async () => {
+    const bucket = await subject.bucket();
+    const { deployment } = subject.gateway();
+    await put(subject, bucket, 'a', bytes(1000));
+    // Sparse: takes no space, and longer to read than anybody waits.
+    const huge = fileOf(bucket, 'b');
+    writeFileSync(huge, '');
+    truncateSync(huge, 2 ** 40);
+    const state = join(deployment.dir, 'interrupted.json');
+    const { process: child, result } = startCommand(['verify', bucket, '--resume', state], { deployment });
+    await expect
+      .poll(() => bytesReadBy(child.pid ?? 0), { timeout: 60_000 })
+      .toBeGreaterThan(256 * 1024 * 1024);
+    child.kill('SIGINT');
+    const { err, status } = await result;
+    expect(status).toBe(2);
+    expect(err).toContain(`--resume ${state}`);
+    truncateSync(huge, 10);
+    const again = await verify(bucket, '--resume', state);
+    expect(again.report).toMatchObject({ complete: true, counts: { objects: 2, fine: 1, foreign: 1 } });
+    expect(again.status).toBe(0);
   });
 
   it.each([
