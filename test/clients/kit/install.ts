@@ -213,17 +213,21 @@ async function goBin(program: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** A Go program of ours, built with its module's dependencies. The sources decide the version. */
-export function goProgram(name: string, source: string): Installer {
+/**
+ * A Go program of ours, or the tool `pkg` of a module of ours (for modules that `go install` cannot ask the proxy about), built with the
+ * module's dependencies. The sources decide the version.
+ */
+export function goProgram(name: string, source: string, pkg?: string): Installer {
   return async () => {
     if ((await which('go')) === undefined) return { missing: 'install Go' };
     try {
-      const version = await digestOf(source, ['main.go', 'go.mod', 'go.sum']);
+      const files = ['go.mod', 'go.sum', ...(pkg === undefined ? ['main.go'] : [])];
+      const version = await digestOf(source, files);
       const directory = await cached(`go-${name}`, version, `${name} (Go modules)`, async (to) => {
-        await run('nice', ['-n', '10', 'go', 'build', '-o', path.join(to, name), '.'], {
+        await run('nice', ['-n', '10', 'go', 'build', '-o', path.join(to, name), pkg ?? '.'], {
           cwd: source,
           env: toolEnvironment(),
-          timeout: 20 * minutes,
+          timeout: 40 * minutes,
         });
       });
       return { program: path.join(directory, name) };
