@@ -60,6 +60,12 @@ const gateway = await startGateway({
   },
 });
 const canary = randomBytes(100_000);
+/** Ctrl-C ends the run after its batch, with the report. */
+let stopping = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    stopping = true;
+  });
 try {
   await run();
 } finally {
@@ -76,7 +82,7 @@ async function run(): Promise<void> {
   let baseline: Vitals | undefined;
   const started = performance.now();
   for (let batch = Number(options.from); count.answered < wanted && faults.length === 0; batch++) {
-    if ((performance.now() - started) / 1000 > seconds) break;
+    if (stopping || (performance.now() - started) / 1000 > seconds) break;
     await prepare();
     const dice = new Dice(seed * 1_000_003 + batch);
     let left = batchSize;
