@@ -15,6 +15,7 @@ import {
   saltBytes,
 } from './envelope.ts';
 import type { MasterKey } from './master-keys.ts';
+import { sealUnsized } from './seal-unsized.ts';
 import { seal } from './sealer.ts';
 import type { EncryptionSettings } from './settings.ts';
 
@@ -151,6 +152,14 @@ export class WriteEncryption {
     if (!isSealed(this.envelope) || this.#key === undefined) return body;
     const { bucket, key } = this.#request;
     return seal(body, this.#key.key, { bucket, key, envelopeSalt: saltBytes(this.envelope), partNumber });
+  }
+
+  /** As {@link body}, of an object's bytes whose number is not known before their end. */
+  unsized(plain: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    if (!isSealed(this.envelope) || this.#key === undefined) return plain;
+    const { bucket, key } = this.#request;
+    const envelopeSalt = saltBytes(this.envelope);
+    return sealUnsized(plain, this.#key.key, { bucket, key, envelopeSalt, partNumber: 0 });
   }
 
   /** "Objects encrypted by SSE-C have ETags that are not an MD5 digest of their object data": nothing is told of what is in them. */

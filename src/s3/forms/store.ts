@@ -3,14 +3,14 @@
  * piece is written in one request, a longer one in pieces that the backend puts together. To clients either is an object of one request.
  */
 import { Readable } from 'node:stream';
-import type { ObjectAttributes, ObjectInfo, ObjectPart, StoredPart } from '../../../adapters/types.ts';
+import type { ObjectAttributes, ObjectInfo, StoredPart } from '../../../adapters/types.ts';
 import { newUploadId } from '../../uploads/id.ts';
 import type { ChecksumAlgorithm } from '../checksums/algorithms.ts';
 import { DigestSet, type Digests } from '../checksums/digest-set.ts';
 import type { WriteEncryption } from '../encryption/write.ts';
 import type { Gateway } from '../operation.ts';
 
-/** Bytes of the file that are in memory at once, at most, and of a piece that is not the last. 640 pieces make 5 GiB. */
+/** Stored bytes of a piece that is not the last; two are in memory at most. 640 make 5 GiB. */
 export const pieceSize = 8 * 1024 * 1024;
 
 export interface FormWrite {
@@ -24,98 +24,116 @@ export interface FormWrite {
   readonly attributes: (size: number, digests: Digests) => ObjectAttributes;
 }
 
+interface Piece {
+  readonly chunks: readonly Buffer[];
+  readonly size: number;
+}
+
 /** @param file its bytes; throws what is wrong with them */
 export async function storeFile(file: AsyncIterable<Buffer>, write: FormWrite): Promise<ObjectInfo> {
-  const pieces = new Pieces(file, write.algorithms);
+  const digested = new Digested(file, write.algorithms);
+  const pieces = cut(write.encryption.unsized(digested));
+  const attributes = (): ObjectAttributes => {
+    const digests = digested.finish();
+    write.check(digested.size, digests);
+    return write.attributes(digested.size, digests);
+  };
   const first = await pieces.next();
-  return pieces.ended ? putWhole(first, pieces, write) : putInPieces(first, pieces, write);
+  // A piece that is not full is the last.
+  if (first.done === true || first.value.size < pieceSize) {
+    const piece = first.done === true ? { chunks: [], size: 0 } : first.value;
+    return putWhole(piece, attributes(), write);
+  }
+  return putInPieces(first.value, pieces, attributes, write);
 }
 
-function putWhole(chunks: readonly Buffer[], pieces: Pieces, write: FormWrite): Promise<ObjectInfo> {
-  const { bucket, encryption, gateway, key } = write;
-  const { size } = pieces;
-  const digests = pieces.finish();
-  write.check(size, digests);
-  return gateway.storage.for(bucket).putObject({
-    bucket,
-    key,
-    body: encryption.body({ stream: Readable.from(chunks), size }, 0),
-    attributes: () => write.attributes(size, digests),
-  });
+function putWhole(
+  { chunks, size }: Piece,
+  attributes: ObjectAttributes,
+  { bucket, gateway, key }: FormWrite,
+): Promise<ObjectInfo> {
+  return gateway.storage
+    .for(bucket)
+    .putObject({ bucket, key, body: { stream: Readable.from(chunks), size }, attributes: () => attributes });
 }
 
-async function putInPieces(first: readonly Buffer[], pieces: Pieces, write: FormWrite): Promise<ObjectInfo> {
-  const { bucket, encryption, gateway, key } = write;
+async function putInPieces(
+  first: Piece,
+  pieces: AsyncIterator<Piece, void, undefined>,
+  attributes: () => ObjectAttributes,
+  { bucket, gateway, key }: FormWrite,
+): Promise<ObjectInfo> {
   const storage = gateway.storage.for(bucket);
   const uploadId = newUploadId();
   const call = { bucket, key, uploadId };
   const state = await storage.beginUpload(call);
   try {
     const parts: StoredPart[] = [];
-    const layout: ObjectPart[] = [];
-    for (let chunks = first; chunks.length > 0; chunks = await pieces.next()) {
+    const write = async ({ chunks, size }: Piece): Promise<void> => {
       const partNumber = parts.length + 1;
-      const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      const body = encryption.body({ stream: Readable.from(chunks), size }, partNumber);
+      const body = { stream: Readable.from(chunks), size };
       const token = await storage.putPart({ ...call, state, partNumber, body });
-      parts.push({ partNumber, size: body.size, token });
-      layout.push({ partNumber, size });
-    }
-    const { size } = pieces;
-    const digests = pieces.finish();
-    write.check(size, digests);
-    const attributes: ObjectAttributes = {
-      ...write.attributes(size, digests),
-      uploadId,
-      // Sealed pieces are opened one by one.
-      ...(!encryption.isPlain && { parts: layout }),
+      parts.push({ partNumber, size, token });
     };
-    return await storage.completeUpload({ ...call, state, parts, unused: [], attributes });
+    for (let piece: Piece | undefined = first; piece !== undefined; ) {
+      // The next piece arrives while this one is written; neither is left behind when the other fails.
+      const [written, next]: [PromiseSettledResult<void>, PromiseSettledResult<IteratorResult<Piece, void>>] =
+        await Promise.allSettled([write(piece), pieces.next()]);
+      if (next.status === 'rejected') throw next.reason;
+      if (written.status === 'rejected') throw written.reason;
+      piece = next.value.done === true ? undefined : next.value.value;
+    }
+    return await storage.completeUpload({
+      ...call,
+      state,
+      parts,
+      unused: [],
+      attributes: { ...attributes(), uploadId },
+    });
   } finally {
     gateway.background('free the pieces of a form', () => storage.abortUpload({ ...call, state }));
   }
 }
 
-/** Takes a file in pieces, digesting it on the way. */
-class Pieces {
-  readonly #file: AsyncIterator<Buffer>;
-  readonly #digests: DigestSet;
-  #left: Buffer | undefined;
-  size = 0;
-  ended = false;
+/** Pieces of `pieceSize` bytes, but for the last. */
+async function* cut(bytes: AsyncIterable<Buffer>): AsyncGenerator<Piece, void, undefined> {
+  let chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of bytes) {
+    for (let at = 0; at < chunk.length; ) {
+      const taken = chunk.subarray(at, at + pieceSize - size);
+      at += taken.length;
+      size += taken.length;
+      chunks.push(taken);
+      if (size < pieceSize) continue;
+      yield { chunks, size };
+      [chunks, size] = [[], 0];
+    }
+  }
+  if (size > 0) yield { chunks, size };
+}
 
-  constructor(file: AsyncIterable<Buffer>, algorithms: readonly ChecksumAlgorithm[]) {
-    this.#file = file[Symbol.asyncIterator]();
+/** Bytes that are counted and digested on their way. */
+class Digested implements AsyncIterable<Buffer> {
+  readonly #bytes: AsyncIterable<Buffer>;
+  readonly #digests: DigestSet;
+  size = 0;
+
+  constructor(bytes: AsyncIterable<Buffer>, algorithms: readonly ChecksumAlgorithm[]) {
+    this.#bytes = bytes;
     this.#digests = new DigestSet(algorithms);
   }
 
-  /** Of `pieceSize` bytes, but for the last; none once the file has ended. */
-  async next(): Promise<readonly Buffer[]> {
-    const chunks: Buffer[] = [];
-    for (let room = pieceSize; room > 0; ) {
-      const chunk = this.#left ?? (await this.#read());
-      if (chunk === undefined) break;
-      const taken = chunk.subarray(0, room);
-      this.#left = taken.length < chunk.length ? chunk.subarray(room) : undefined;
-      room -= taken.length;
-      chunks.push(taken);
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    for await (const chunk of this.#bytes) {
+      this.#digests.update(chunk);
+      this.size += chunk.length;
+      yield chunk;
     }
-    return chunks;
   }
 
+  /** Once they have ended. */
   finish(): Digests {
     return this.#digests.finish();
-  }
-
-  async #read(): Promise<Buffer | undefined> {
-    if (this.ended) return undefined;
-    const { done, value } = await this.#file.next();
-    if (done === true) {
-      this.ended = true;
-      return undefined;
-    }
-    this.#digests.update(value);
-    this.size += value.length;
-    return value;
   }
 }
