@@ -150,7 +150,8 @@ export class Oracle {
     // Made by a request that was never answered: nobody knows its ID but from here.
     for (const [id, key] of shownUploads) {
       if (this.#history.uploads.has(id)) continue;
-      await this.#again(`abort ${id}`, () => this.#client.abort({ id, key, parts: [], endings: [] }));
+      const unknown: Upload = { id, key, parts: [], endings: [] };
+      await this.#again(`abort ${id}`, () => this.#client.abort(unknown));
     }
   }
 
