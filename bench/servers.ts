@@ -83,6 +83,8 @@ function recipe(
           PARTWAY_DURABILITY: name === 'partway-os' ? 'os' : 'full',
           PARTWAY_WORKERS: String(options.workers),
           PARTWAY_ALLOW_SSE_C_OVER_HTTP: 'true',
+          // As `npm start` does.
+          NODE_COMPILE_CACHE: path.join(repository, 'node_modules/.cache/compile'),
           ...backend?.settings,
         },
         root: options.backend === 'local' ? root : undefined,
