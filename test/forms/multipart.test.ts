@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { S3Error } from '../../src/s3/errors.ts';
 import { fieldsOf } from '../../src/s3/forms/fields.ts';
@@ -115,6 +116,32 @@ describe('a form', () => {
     const preamble = 'x'.repeat(30_000);
     expect(await codeOf(read(formBody({ ...plain, preamble })))).toBe('MaxPostPreDataLengthExceeded');
   });
+});
+
+it('gives back whatever was put in', async () => {
+  const name = fc.string({ unit: fc.constantFrom(...'abcxyz-_. ;='), minLength: 1, maxLength: 12 });
+  // Text that looks like delimiters, or like their beginnings.
+  const tricky = fc.array(fc.constantFrom('\r', '\n', '-', '--B', '\r\n--', '\r\n--C', 'x', 'ä', ''), {
+    maxLength: 40,
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(name, tricky), { maxLength: 5 }),
+      tricky,
+      fc.integer({ min: 1, max: 60 }),
+      async (fields, content, pieceSize) => {
+        const file = content.join('');
+        const sent = fields
+          .filter(([field]) => field.trim() === field && field !== 'file')
+          .map(([field, value]) => [field, value.join('')] as const);
+        // Text that holds the delimiter itself ends a part: no boundary may be in what it bounds.
+        if ([file, ...sent.map(([, value]) => value)].some((text) => text.includes('\r\n--Bx'))) return;
+        const form = await read(formBody({ fields: sent, file, boundary: 'Bx' }), 'Bx', pieceSize);
+        expect(form.fields.map((field) => [field.name, field.value])).toEqual(sent);
+        expect(form.data.toString()).toBe(file);
+      },
+    ),
+  );
 });
 
 describe('names', () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CreateBucketCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, ListObjectsV2Command, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { credentials, type RunningGateway, startGateway } from '../kit/gateway.ts';
 import { send } from '../kit/raw-request.ts';
@@ -132,6 +132,41 @@ describe('a form that is answered or refused', () => {
       });
       expect(answer.status).toBe(204);
     });
+  });
+
+  it('is judged by the policy of the bucket, who ever signed it', async () => {
+    const open = `open-${bucket}`;
+    await gateway.client.send(new CreateBucketCommand({ Bucket: open }));
+    const statement = (Effect: string, keys: string, more: object = {}) => ({
+      Effect,
+      Principal: '*',
+      Action: 's3:PutObject',
+      Resource: `arn:aws:s3:::${open}/${keys}`,
+      ...more,
+    });
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [
+        statement('Allow', 'drop/*'),
+        statement('Deny', 'closed/*', { Condition: { StringEquals: { 's3:authType': 'POST' } } }),
+        statement('Deny', 'drop/*', { Condition: { StringEquals: { 's3:x-amz-storage-class': 'GLACIER' } } }),
+      ],
+    });
+    await gateway.client.send(new PutBucketPolicyCommand({ Bucket: open, Policy }));
+    const send = async (fields: Fields) =>
+      (await post(gateway.endpoint, open, formBody({ fields, file: 'abc' }))).status;
+    const signed = (key: string) => signedFields({ conditions: [{ bucket: open }, { key }] });
+
+    expect(await send([['key', 'drop/anonymous']])).toBe(204);
+    expect(await send([['key', 'elsewhere']])).toBe(403);
+    expect(
+      await send([
+        ['key', 'drop/cold'],
+        ['x-amz-storage-class', 'GLACIER'],
+      ]),
+    ).toBe(403);
+    expect(await send([['key', 'owned'], ...signed('owned')])).toBe(204);
+    expect(await send([['key', 'closed/x'], ...signed('closed/x')])).toBe(403);
   });
 
   describe('is refused, and nothing is stored', () => {

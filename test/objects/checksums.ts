@@ -114,6 +114,14 @@ export function checksumTests(subject: Subject): void {
       });
       expect([wrong.status, wrong.element('Code')]).toEqual([400, 'BadDigest']);
       expect((await request('HEAD', `/${bucket}/k`)).status).toBe(200);
+      const body = '<Delete><Object><Key>k</Key></Object></Delete>';
+      const right = await request('POST', `/${bucket}`, {
+        query: { delete: '' },
+        headers: { [headerOf(algorithm)]: checksumOf(algorithm as ChecksumAlgorithm, Buffer.from(body)) },
+        body,
+      });
+      expect([right.status, right.element('Key')]).toEqual([200, 'k']);
+      expect((await request('HEAD', `/${bucket}/k`)).status).toBe(404);
     });
 
     const bodies = ['A', 'B', 'C'].map((letter) => Buffer.alloc(minPart, letter));
