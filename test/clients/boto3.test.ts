@@ -7,6 +7,7 @@ import { clientSuite } from './kit/suite.ts';
 /** The cases are Python, as boto3's users write it: suites/boto3_cases.py. */
 const cases = [
   'make_bucket',
+  'bucket_configuration',
   'hosts_of_amazon',
   'managed_upload_and_download',
   'upload_of_a_stream',

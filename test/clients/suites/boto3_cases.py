@@ -13,6 +13,7 @@ from pathlib import Path
 
 import boto3
 from boto3.s3.transfer import TransferConfig
+from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -56,6 +57,65 @@ def make_bucket():
     s3.get_waiter("bucket_exists").wait(Bucket=BUCKET)
     assert BUCKET in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     assert s3.get_bucket_location(Bucket=BUCKET)["LocationConstraint"] is None
+
+
+def bucket_configuration():
+    unset = {
+        "GetBucketCors": "NoSuchCORSConfiguration",
+        "GetBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",
+        "GetBucketLifecycle": "NoSuchLifecycleConfiguration",
+        "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
+        "GetBucketMetadataConfiguration": "MetadataConfigurationNotFound",
+        "GetBucketMetadataTableConfiguration": "MetadataConfigurationNotFound",
+        "GetBucketPolicy": "NoSuchBucketPolicy",
+        "GetBucketPolicyStatus": "NoSuchBucketPolicy",
+        "GetBucketReplication": "ReplicationConfigurationNotFoundError",
+        "GetBucketTagging": "NoSuchTagSet",
+        "GetBucketWebsite": "NoSuchWebsiteConfiguration",
+        "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
+        "GetPublicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
+        "CreateSession": "NotImplemented",
+    }
+    # As tools for infrastructure do: whatever can be read of a bucket by its name alone.
+    for name in s3.meta.service_model.operation_names:
+        operation = s3.meta.service_model.operation_model(name)
+        required = operation.input_shape.required_members if operation.input_shape else []
+        if operation.http["method"] != "GET" or required != ["Bucket"]:
+            continue
+        call = getattr(s3, xform_name(name))
+        if name in unset:
+            refused(unset[name], call, Bucket=BUCKET)
+        else:
+            call(Bucket=BUCKET)
+
+    rules = [{"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["https://page.example"], "ExposeHeaders": ["ETag"]}]
+    s3.put_bucket_cors(Bucket=BUCKET, CORSConfiguration={"CORSRules": rules})
+    assert s3.get_bucket_cors(Bucket=BUCKET)["CORSRules"] == rules
+    s3.delete_bucket_cors(Bucket=BUCKET)
+
+    tags = [{"Key": "team", "Value": "blue"}]
+    s3.put_bucket_tagging(Bucket=BUCKET, Tagging={"TagSet": tags})
+    assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == tags
+    s3.delete_bucket_tagging(Bucket=BUCKET)
+
+    rules = [
+        {"ID": "logs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 30}},
+        {"ID": "uploads", "Status": "Enabled", "Filter": {"Prefix": ""}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+    ]
+    s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": rules})
+    assert s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"] == rules
+    assert s3.put_object(Bucket=BUCKET, Key="logs/a", Body=b"x")["Expiration"].endswith('rule-id="logs"')
+    version = s3.list_object_versions(Bucket=BUCKET, Prefix="logs/")["Versions"][0]
+    assert (version["Key"], version["VersionId"], version["IsLatest"]) == ("logs/a", "null", True)
+    s3.delete_object(Bucket=BUCKET, Key="logs/a", VersionId="null")
+    s3.delete_bucket_lifecycle(Bucket=BUCKET)
+
+    block = dict.fromkeys(["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"], True)
+    s3.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=block)
+    assert s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"] == block
+    s3.delete_public_access_block(Bucket=BUCKET)
+    refused("AccessControlListNotSupported", s3.put_bucket_acl, Bucket=BUCKET, ACL="public-read")
+    refused("NotImplemented", s3.put_bucket_versioning, Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
 
 
 def hosts_of_amazon():
