@@ -57,6 +57,8 @@ describe('the packed package', { timeout: 120_000 }, () => {
     const gateway = await start('two-workers', { PARTWAY_WORKERS: '2' });
     await uploadAndCompare(gateway.endpoint);
     expect(await gateway.stop()).toBe(0);
+    const verified = await run(command(), ['verify'], join(installed.project, 'two-workers'));
+    expect(verified).toMatch(/^1 object, 12\.0 MiB\n +1 {2}as they were stored\n$/);
   });
 
   it('loads no cloud SDK and no Redis client for a local directory', async () => {
