@@ -369,6 +369,9 @@ export function lifecycleTests(subject: BucketSubject, options: GatewayOptions):
       expect((await get(subject, Bucket, 'key', { Range: 'bytes=0-0' })).Expiration).toBe(expected);
       const head = await subject.client.send(new HeadObjectCommand({ Bucket, Key: 'key' }));
       expect(head.Expiration).toBe(expected);
+      const upload = await begin(subject, Bucket, 'parts', { Tagging: 't=1' });
+      const completed = await upload.complete([await upload.part(1, bytes(1))]);
+      expect(completed.Expiration).toMatch(/rule-id="one day"$/);
       await put(subject, Bucket, 'plain', bytes(1));
       expect((await get(subject, Bucket, 'plain')).Expiration).toMatch(/rule-id="all"$/);
       await ask(subject, 'DELETE', `/${Bucket}`, 'lifecycle');

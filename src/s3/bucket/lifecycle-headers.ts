@@ -43,6 +43,25 @@ export async function expirationHeaders(
   };
 }
 
+/** As {@link expirationHeaders}, of the object that an upload has just made; it is looked at only where a rule could apply. */
+export async function expirationOfUpload(
+  context: Pick<RequestContext, 'bucket' | 'gateway' | 'key'>,
+  uploadId: string,
+): Promise<Readonly<Record<string, string>>> {
+  const headersOf = await expirationHeaders(context);
+  if (headersOf === never) return nothing;
+  const { bucket, gateway, key } = context;
+  try {
+    const info = await gateway.storage.for(bucket).headObject({ bucket, key });
+    return info.attributes.uploadId === uploadId ? headersOf(info) : nothing;
+  } catch (error) {
+    if (!isAdapterError(error, 'NoSuchBucket', 'NoSuchObject')) {
+      gateway.log.warn('could not see when an object expires', { bucket, key, error });
+    }
+    return nothing;
+  }
+}
+
 /** `x-amz-abort-date` and `x-amz-abort-rule-id` of an upload that a rule will end. Never rejects. */
 export async function abortHeaders(
   context: Pick<RequestContext, 'bucket' | 'gateway' | 'key'>,

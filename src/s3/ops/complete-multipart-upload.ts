@@ -1,4 +1,5 @@
 import { readWritePrecondition } from '../../http/conditions.ts';
+import { expirationOfUpload } from '../bucket/lifecycle-headers.ts';
 import { readingKey } from '../encryption/customer-key.ts';
 import { methodHeaders, requireUploadKey } from '../encryption/write.ts';
 import { quoteEtag } from '../etag.ts';
@@ -38,14 +39,14 @@ export const completeMultipartUpload: Operation = {
       digest,
       condition,
     });
-    return answer(context, completion, headers);
+    return answer(context, completion, { ...headers, ...(await expirationOfUpload(context, uploadId)) });
   },
 };
 
 function answer(
   context: RequestContext,
   completion: Completion,
-  encryptionHeaders: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>>,
 ): Reply {
   const { bucket, key } = context;
   const content = {
@@ -55,5 +56,5 @@ function answer(
     ETag: quoteEtag(completion.etag),
     ...checksumElements(completion.checksum),
   };
-  return xmlReply('CompleteMultipartUploadResult', content, encryptionHeaders);
+  return xmlReply('CompleteMultipartUploadResult', content, headers);
 }
