@@ -4,6 +4,7 @@ import { runningGateway } from '../encryption/suite.ts';
 import type { GatewayOptions } from '../kit/gateway.ts';
 import { attributeTests } from './attributes.ts';
 import { checksumTests } from './checksums.ts';
+import { deletionTests } from './deletions.ts';
 import { listTests } from './lists.ts';
 import { readTests } from './reads.ts';
 
@@ -14,5 +15,6 @@ export function objectSuite(name: string, options: GatewayOptions): void {
     checksumTests(subject);
     readTests(subject);
     listTests(subject, options);
+    deletionTests(subject);
   });
 }
