@@ -52,10 +52,10 @@ export async function runDoctor(
     await Promise.all([store.close(), storage.close()]);
     await log.flush();
   }
+  around.out(textReport(report, fix));
   if (typeof reportFile === 'string') {
     await writeFile(resolve(around.cwd, reportFile), `${JSON.stringify({ fix, ...report }, null, 2)}\n`);
   }
-  around.out(textReport(report, fix));
   if (report.problems.length > 0) return 2;
   return report.left > 0 ? 1 : 0;
 }

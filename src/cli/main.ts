@@ -56,17 +56,31 @@ async function run(args: Arguments, around: Surroundings): Promise<number> {
     case 'verify': {
       const { runVerify } = await import('./verify.ts');
       const config = load();
-      return await runVerify(config, args, withoutSecrets(config, around));
+      return await looking(withoutSecrets(config, around), (clean) => runVerify(config, args, clean));
     }
     case 'doctor': {
       const { runDoctor } = await import('./doctor.ts');
       const config = load();
-      return await runDoctor(config, args, withoutSecrets(config, around));
+      return await looking(withoutSecrets(config, around), (clean) => runDoctor(config, args, clean));
     }
     case 'serve': {
       const { serve } = await import('./serve.ts');
       return await serve(load(), load);
     }
+  }
+}
+
+/** Of these commands 1 means that something was found; what breaks them is "could not look". */
+async function looking(
+  around: Surroundings,
+  work: (around: Surroundings) => Promise<number>,
+): Promise<number> {
+  try {
+    return await work(around);
+  } catch (error) {
+    if (error instanceof UsageError || error instanceof ConfigError) throw error;
+    around.err(`partway failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+    return 2;
   }
 }
 

@@ -61,9 +61,9 @@ export async function runVerify(config: Config, args: Arguments, around: Surroun
   }
   const complete = !stop.signal.aborted;
   if (complete && wanted.resume !== undefined) await forget(wanted.resume);
-  if (wanted.report !== undefined) await writeFile(wanted.report, jsonReport(progress, complete));
   around.out(textReport(progress));
   if (!complete) around.err(interrupted(wanted.resume));
+  if (wanted.report !== undefined) await writeFile(wanted.report, jsonReport(progress, complete));
   if (progress.counts.damaged > 0) return 1;
   return complete && progress.counts.unchecked === 0 ? 0 : 2;
 }

@@ -240,6 +240,22 @@ describe('partway verify', { timeout: 120_000 }, () => {
     expect(err).toContain(text);
   });
 
+  it('takes nothing that breaks it for damage', async () => {
+    const bucket = await subject.bucket();
+    await put(subject, bucket, 'key', bytes(10));
+    const { deployment } = subject.gateway();
+    const nowhere = join(deployment.dir, 'no/such/directory/report.json');
+    for (const command of [['verify', bucket], ['doctor']]) {
+      const { err, status } = await runCommand([...command, '--report', nowhere], { deployment });
+      expect(status).toBe(2);
+      expect(err).toContain('ENOENT');
+    }
+    const file = join(deployment.dir, 'a-file');
+    writeFileSync(file, '');
+    const broken = await runCommand(['doctor'], { deployment, env: { PARTWAY_STATE_DIR: file } });
+    expect(broken.status).toBe(2);
+  });
+
   it('has help of its own', async () => {
     const { deployment } = subject.gateway();
     for (const command of ['verify', 'doctor']) {
