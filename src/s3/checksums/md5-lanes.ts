@@ -8,7 +8,7 @@ import { blockBytes, laneBytes, lanes, type Md5Message, md5Advance, md5Start } f
 /** From here on a body has to wait for its hash: enough for the lanes to stay together, little enough to stay in the cache. */
 const maxBacklog = 512 * 1024;
 
-/** Those that have begun and not ended. */
+/** Those that got bytes and have not ended. */
 const open = new Set<Md5>();
 let scheduled = false;
 
@@ -32,7 +32,6 @@ export class Md5 implements Md5Message {
   /** Chunks come back by `onHashed`, in order, some time after {@link update}. Until then they must stay as they are. */
   constructor(onHashed: (chunk: Buffer) => void) {
     this.#onHashed = onHashed;
-    open.add(this);
   }
 
   /** A chunk that `hurries` does not wait for company. */
@@ -104,6 +103,8 @@ export class Md5 implements Md5Message {
   }
 
   #add(chunk: Buffer): void {
+    // Not before: a body that nobody ever reads would stay.
+    open.add(this);
     this.#chunks.push(chunk);
     this.backlog += chunk.length;
     if (scheduled) return;
