@@ -21,6 +21,8 @@ export class DownloadBody extends Readable {
   #source: Readable;
   #offset: number;
   #fruitless = 0;
+  /** The rest was asked for and has not come: it must not be asked for twice, lest two sources write into one body. */
+  #reopening = false;
   readonly #timer: NodeJS.Timeout;
   /** The reader wants bytes: if none come, it is the service that stands still. */
   #wanting = false;
@@ -31,7 +33,8 @@ export class DownloadBody extends Readable {
     this.#offset = download.start;
     this.#source = download.source;
     this.#timer = setTimeout(() => {
-      if (this.#wanting) this.#lose(new StalledError(`the service sent no bytes for ${download.stallMs} ms`));
+      if (this.#wanting && !this.#reopening)
+        this.#lose(new StalledError(`the service sent no bytes for ${download.stallMs} ms`));
       this.#timer.refresh();
     }, download.stallMs);
     this.#timer.unref();
@@ -89,7 +92,9 @@ export class DownloadBody extends Readable {
     source.pause();
     // It may have failed while the object's description was read.
     if (source.destroyed)
-      queueMicrotask(() => this.#lose(source.errored ?? new Error('the connection was cut')));
+      queueMicrotask(() => {
+        if (this.#source === source) this.#lose(source.errored ?? new Error('the connection was cut'));
+      });
     else if (this.#wanting) source.resume();
   }
 
@@ -104,7 +109,7 @@ export class DownloadBody extends Readable {
 
   /** The connection is at its end. Unless all bytes came: go on where it ended, at the same state of the object, or fail. */
   #lose(cause: Error): void {
-    if (this.destroyed || this.readableEnded) return;
+    if (this.destroyed || this.readableEnded || this.#reopening) return;
     this.#detach();
     if (this.#offset > this.#download.end) {
       this.#wanting = false;
@@ -124,8 +129,11 @@ export class DownloadBody extends Readable {
       );
       return;
     }
+    this.#reopening = true;
     this.#download.reopen(this.#offset).then(
       (source) => {
+        this.#reopening = false;
+        this.#timer.refresh();
         this.#attach(source);
         if (this.destroyed) this.#detach();
       },

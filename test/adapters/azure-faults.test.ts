@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobServiceClient } from '@azure/storage-blob';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BodyReader } from '../../adapters/azure/body.ts';
+import { DownloadBody } from '../../adapters/azure/download.ts';
 import { createAzureAdapter } from '../../adapters/azure/index.ts';
 import type { Body, StorageAdapter } from '../../adapters/types.ts';
 import { devAccount } from '../setup/azurite.ts';
@@ -51,6 +52,13 @@ function strike(operation: Operation, how: Fault['how'], times = 1): void {
 }
 
 const busy = { kind: 'answer', status: 503, code: 'ServerBusy' } as const;
+
+async function* chunksOf(data: Buffer): AsyncGenerator<Buffer> {
+  for (let at = 0; at < data.length; at += 10 * KiB) {
+    await sleep(1);
+    yield data.subarray(at, at + 10 * KiB);
+  }
+}
 
 /** A body that counts how many bytes were taken of it. */
 function counted(data: Buffer): Body & { readonly taken: () => number } {
@@ -348,6 +356,31 @@ describe('a download', () => {
       expect(read.headers['if-match']).toBe(version);
       expect(read.headers['x-ms-range']).toMatch(/^bytes=\d+-3145727$/);
     }
+  });
+
+  it('asks for the rest once, however long it takes to come', async () => {
+    const data = bytes(300 * KiB, 7);
+    const first = new Readable({ read() {} });
+    const asked: number[] = [];
+    const download = new DownloadBody({
+      source: first,
+      start: 0,
+      end: data.length - 1,
+      stallMs: 20,
+      tries: 4,
+      signal: undefined,
+      async reopen(from) {
+        asked.push(from);
+        await sleep(200);
+        return Readable.from(chunksOf(data.subarray(from)), { objectMode: false });
+      },
+    });
+    const collected = collect(download);
+    first.push(data.subarray(0, 100 * KiB));
+    await sleep(5);
+    first.destroy(new Error('cut'));
+    expectBytes(await collected, data);
+    expect(asked).toEqual([100 * KiB]);
   });
 
   it('of an object that changes after the cut fails, and mixes nothing', async () => {
