@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { sealedSize, segmentSize } from '../../src/s3/encryption/format.ts';
 import { sealUnsized } from '../../src/s3/encryption/seal-unsized.ts';
-import { baseKey, cut, identity, open, single } from './kit.ts';
+import { baseKey, collect, cut, identity, open, single } from './kit.ts';
 
 async function* inPieces(plain: Buffer, size: number): AsyncGenerator<Buffer> {
   yield* cut(plain, size);
@@ -14,9 +15,8 @@ describe('bytes that are sealed before their number is known', () => {
     async (size) => {
       const plain = randomBytes(size);
       for (const piece of [1000, segmentSize, 3 * segmentSize]) {
-        const sealed = Buffer.concat(
-          await Array.fromAsync(sealUnsized(inPieces(plain, piece), baseKey, { ...identity, partNumber: 0 })),
-        );
+        const run = { ...identity, partNumber: 0 };
+        const sealed = await collect(Readable.from(sealUnsized(inPieces(plain, piece), baseKey, run)));
         expect(sealed).toHaveLength(sealedSize(size));
         expect((await open(sealed, single(size))).equals(plain)).toBe(true);
       }
