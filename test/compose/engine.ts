@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { run } from '../clients/kit/run.ts';
-import { freePort } from '../setup/redis.ts';
+import { freePort } from '../kit/free-port.ts';
 
 export const repository = resolve(import.meta.dirname, '../..');
 
@@ -82,7 +82,7 @@ export async function up(
   profiles: readonly string[] = [],
 ): Promise<Stack> {
   const project = `partway-test-${randomBytes(4).toString('hex')}`;
-  const numbers = await Promise.all(ports.map(freePort));
+  const numbers = await Promise.all(ports.map(() => freePort()));
   const env: Record<string, string> = {
     ...engine.env,
     ...Object.fromEntries(ports.map((name, index) => [name, String(numbers[index])])),

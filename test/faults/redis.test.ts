@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { freePort } from '../kit/free-port.ts';
 import type { RawAnswer } from '../kit/raw-request.ts';
-import { freePort, type RedisServer, startRedisServer } from '../setup/redis.ts';
+import { type RedisServer, startRedisServer } from '../setup/redis.ts';
 import { expectOutage, md5, mib, type OpenUpload, type Stand, startStand } from './kit.ts';
 import type { Fault } from './proxy.ts';
 

@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { freePort } from './free-port.ts';
 
 export type BackendName = 'local' | 'azure' | 'gcs';
 export type StoreName = 'embedded' | 'redis';
@@ -139,7 +139,11 @@ function cleanEnvironment(): Record<string, string | undefined> {
 }
 
 /** What the process gets in its environment. */
-export function settingsOf(options: GatewayOptions, deployment: Deployment, port: number): Record<string, string> {
+export function settingsOf(
+  options: GatewayOptions,
+  deployment: Deployment,
+  port: number,
+): Record<string, string> {
   return {
     PARTWAY_LISTEN: `127.0.0.1:${port}`,
     PARTWAY_STATE_DIR: join(deployment.dir, 'state'),
@@ -185,17 +189,6 @@ function required(name: string): string {
   if (value === undefined)
     throw new Error(`${name} is not set: the test set-up could not start that service`);
   return value;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 async function untilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {

@@ -8,7 +8,7 @@ import { access, chmod, constants, mkdir, mkdtemp, readdir, rename, rm } from 'n
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freePort } from './redis.ts';
+import { freePort } from '../kit/free-port.ts';
 import type { Service, Unavailable } from './service.ts';
 
 const run = promisify(execFile);

@@ -5,11 +5,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdtemp, open, rm } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort } from '../kit/free-port.ts';
 import type { Service, Unavailable } from './service.ts';
 
 const run = promisify(execFile);
@@ -110,17 +110,6 @@ async function accepts(output: readonly string[], child: ChildProcess): Promise<
     await sleep(10);
   }
   return true;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer((socket: Socket) => socket.destroy());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  return address.port;
 }
 
 async function findOnPath(name: string): Promise<string | undefined> {

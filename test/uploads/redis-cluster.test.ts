@@ -8,7 +8,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
-import { freePort, type RedisServer, startRedisServer } from '../setup/redis.ts';
+import { freePort } from '../kit/free-port.ts';
+import { type RedisServer, startRedisServer } from '../setup/redis.ts';
 import { uploadStoreContract } from './contract.ts';
 import { part, upload } from './fixtures.ts';
 

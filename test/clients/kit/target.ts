@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { S3Client } from '@aws-sdk/client-s3';
+import { freePort } from '../../kit/free-port.ts';
 import { bareEnvironment } from './run.ts';
 
 export type Backend = 'local' | 'azure' | 'gcs';
@@ -32,18 +32,6 @@ const repository = path.resolve(import.meta.dirname, '../../..');
 export function sdkClient({ endpoint, region, accessKeyId, secretAccessKey }: Target): S3Client {
   const credentials = { accessKeyId, secretAccessKey };
   return new S3Client({ endpoint, region, credentials, forcePathStyle: true, maxAttempts: 1 });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** An endpoint named by the environment: other servers, a deployed gateway. */
