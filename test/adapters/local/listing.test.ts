@@ -154,6 +154,7 @@ describe('listing', () => {
           if (property !== 'lstat' || typeof member !== 'function') return member;
           return async (...args: unknown[]) => {
             const stats = await Reflect.apply(member, target, args);
+            if (typeof stats.ctimeNs !== 'bigint') return stats;
             const ctimeNs = (stats.ctimeNs / tick) * tick;
             return Object.create(stats, { ctimeNs: { value: ctimeNs }, mtimeNs: { value: ctimeNs } });
           };
