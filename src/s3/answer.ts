@@ -134,6 +134,7 @@ async function settleUnread(incoming: IncomingMessage): Promise<boolean> {
 function byteStream(source: BodyStream, { exchange, requestId }: AnswerContext): ReadableStream<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let given: Buffer | undefined;
+  let cancelled = false;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -141,6 +142,8 @@ function byteStream(source: BodyStream, { exchange, requestId }: AnswerContext):
         given = undefined;
         try {
           const { done, value } = await chunks.next();
+          // The source ended because the client is gone: the stream is closed already.
+          if (cancelled) return;
           if (done === true) {
             controller.close();
             return;
@@ -148,12 +151,14 @@ function byteStream(source: BodyStream, { exchange, requestId }: AnswerContext):
           given = value;
           controller.enqueue(value);
         } catch (error) {
+          if (cancelled) return;
           exchange.log.error('a download broke off', { requestId, error });
           exchange.incoming.socket.destroy();
           controller.close();
         }
       },
       cancel(reason) {
+        cancelled = true;
         source.destroy(reason instanceof Error ? reason : undefined);
       },
     },

@@ -34,7 +34,7 @@ const wanted = options.requests === undefined ? Number.POSITIVE_INFINITY : Numbe
 const seconds = options.requests === undefined ? Number(options.seconds) : Number.POSITIVE_INFINITY;
 const batchSize = 4_000;
 /** Until then caches fill and code is compiled. */
-const warmUpBatches = 5;
+const warmUpBatches = 10;
 const memoryBound = 64 * 1024 * 1024;
 const descriptorBound = 32;
 /** Whatever the baseline, also while there is none. */
@@ -298,7 +298,7 @@ async function check(batch: number, vitals: Vitals, baseline: Vitals | undefined
   if (vitals.memory > memoryAtMost) faults.push(`memory is ${mib(vitals.memory)} MiB ${where}`);
   if (baseline !== undefined && vitals.descriptors > baseline.descriptors + descriptorBound)
     faults.push(`descriptors grew from ${baseline.descriptors} to ${vitals.descriptors} ${where}`);
-  if (/InternalError|"fatal"|unhandled/i.test(gateway.output()))
+  if (/InternalError|ERR_INVALID_STATE|"fatal"|unhandled/i.test(gateway.output()))
     faults.push(`the log tells of a failure ${where}`);
 }
 
