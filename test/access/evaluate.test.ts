@@ -109,6 +109,19 @@ describe('statements', () => {
       'nothing',
     ]);
   });
+
+  it('a Deny for all but a user and the account is for the other users too', () => {
+    // As AWS wants it written: "you must also specify the account ARN of the not-denied principal".
+    const { Principal: _, ...rest } = deny;
+    const NotPrincipal = { AWS: [`arn:aws:iam::${account}:user/alice`, `arn:aws:iam::${account}:root`] };
+    const callers = [alice, bob, root, nobody];
+    expect(callers.map((caller) => ask({ ...rest, NotPrincipal }, { caller }))).toEqual([
+      'nothing',
+      'Deny',
+      'nothing',
+      'Deny',
+    ]);
+  });
 });
 
 describe('variables', () => {

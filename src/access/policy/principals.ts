@@ -20,8 +20,9 @@ export function readPrincipal(kind: string, text: string): PrincipalName | undef
 }
 
 /**
- * To name the account in an Allow is to leave it to the account, whose users then still need a grant; in a Deny, or excepted from one, it
- * means all of them.
+ * To name the account in an Allow is to leave it to the account, whose users then still need a grant; in a Deny it means all of them.
+ * Excepted from a Deny it is the account alone: "you must also specify the account ARN of the not-denied principal", and all others of
+ * its users are denied ("AWS JSON policy elements: NotPrincipal").
  */
 export function compilePrincipal({
   effect,
@@ -29,7 +30,7 @@ export function compilePrincipal({
 }: Pick<StatementDocument, 'effect' | 'principal'>): (caller: Caller) => boolean {
   if (names === '*') return () => !not;
   const read = names.map(({ kind, name }) => readPrincipal(kind, name));
-  const wholeAccount = effect === 'Deny' || not;
+  const wholeAccount = (effect === 'Deny') !== not;
   const isNamed = (caller: Caller): boolean =>
     read.some((name) => name !== undefined && is(caller, name, wholeAccount));
   return not ? (caller) => !isNamed(caller) : isNamed;
