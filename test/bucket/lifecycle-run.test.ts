@@ -19,10 +19,13 @@ const rules = (prefix: string) =>
 let root = '';
 let adapter: StorageAdapter;
 let warnings: string[];
+/** Milliseconds on the clock of what is remembered of buckets. */
+let elapsed: number;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'partway-lifecycle-'));
   adapter = createLocalAdapter({ root, durability: 'os' });
   warnings = [];
+  elapsed = 0;
   await adapter.createBucket({ bucket });
   await adapter.putBucketDocument({ bucket, name: 'lifecycle', text: rules('old/') });
 });
@@ -50,7 +53,7 @@ function run(changed: Partial<StorageAdapter>, signal = new AbortController().si
   const storage = createStorage([{ name: 'local', adapter: backend }]);
   const gateway = {
     storage,
-    documents: createBucketDocuments(storage),
+    documents: createBucketDocuments(storage, () => elapsed),
     uploads: { listUploads: async () => ({ entries: [], truncated: false }) },
     log: { info: () => {}, warn: (message: string) => warnings.push(message) },
   } as unknown as Gateway;
@@ -119,4 +122,19 @@ it('ends when it is told to', async () => {
   const signal = AbortSignal.abort(new Error('stopped'));
   await expect(run({}, signal)).rejects.toThrow('stopped');
   expect(await exists('old/key')).toBe(true);
+});
+
+it('stops when the rules are taken back while it runs', async () => {
+  await Promise.all(Array.from({ length: 1100 }, (_, index) => put(`old/${index}`, 'x')));
+  const { expired } = await run({
+    async listObjects(call) {
+      const page = await adapter.listObjects(call);
+      if (call.startAfter === undefined) return page;
+      // Longer ago than what is remembered of a bucket counts.
+      elapsed = 60_000;
+      await adapter.putBucketDocument({ bucket, name: 'lifecycle', text: undefined });
+      return page;
+    },
+  });
+  expect(expired).toBe(1000);
 });

@@ -107,9 +107,16 @@ export function lifecycleTests(subject: BucketSubject, options: GatewayOptions):
       expect((await ask(subject, 'GET', `/${Bucket}`, 'lifecycle')).status).toBe(404);
     });
 
-    it.each([
+    it.each<readonly [string, string, number, string, RegExp]>([
       ['no rule', configuration(), 400, 'MalformedXML', /./],
       ['no filter', configuration(rule(expire, '')), 400, 'MalformedXML', /./],
+      // What is not understood must not be taken for a filter that lets everything through.
+      ...[
+        '<Filter><prefix>a/</prefix></Filter>',
+        '<Filter><Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags></Filter>',
+        '<Filter><And><Prefix>a/</Prefix><ObjectSizeLargerThan>9</ObjectSizeLargerThan></And></Filter>',
+        '<Filter/><ObjectSizeGreaterThan>9</ObjectSizeGreaterThan>',
+      ].map((filter) => [filter, configuration(rule(expire, filter)), 400, 'MalformedXML', /./] as const),
       [
         'no action',
         configuration(rule('')),

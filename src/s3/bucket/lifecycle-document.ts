@@ -52,11 +52,20 @@ function requireIds(elements: readonly XmlElement[]): readonly string[] {
   });
 }
 
+/** What is not understood may be what keeps objects: a rule that says more than is read here is none. */
+function refuseUnknown({ children }: XmlElement, known: readonly string[]): void {
+  const unknown = children.find(({ name }) => !known.includes(name));
+  if (unknown !== undefined) throw malformedXml(`${unknown.name} is unknown`);
+}
+
+const predicateNames = ['Prefix', 'Tag', 'ObjectSizeGreaterThan', 'ObjectSizeLessThan'];
+
 function parseRule(element: XmlElement, id: string, filtered: boolean): LifecycleRule {
   const status = requiredText(element, 'Status').trim();
   if (status !== 'Enabled' && status !== 'Disabled') throw malformedXml('Status');
-  const filter = parseFilter(element, filtered);
   const actions = ['Expiration', 'AbortIncompleteMultipartUpload', ...refused];
+  refuseUnknown(element, ['ID', 'Status', 'Filter', 'Prefix', ...actions]);
+  const filter = parseFilter(element, filtered);
   if (!actions.some((name) => childrenNamed(element, name).length > 0)) {
     throw request('At least one action needs to be specified in a rule');
   }
@@ -85,6 +94,7 @@ function parseFilter(rule: XmlElement, filtered: boolean): LifecycleFilter {
 
   const and = filter === undefined ? undefined : optionalChild(filter, 'And');
   const inner = and ?? filter ?? rule;
+  refuseUnknown(inner, and === undefined ? [...predicateNames, 'And'] : predicateNames);
   const predicates = inner.children.length;
   if (and !== undefined ? predicates < 2 || filter?.children.length !== 1 : predicates > 1) {
     throw malformedXml('a Filter of several predicates is an And');

@@ -51,7 +51,7 @@ export async function runLifecycle(
           const rules = await lifecycleOf(gateway, bucket);
           if (rules === undefined) return;
           const enabled = rules.filter((rule) => rule.enabled);
-          report.expired += await expireObjects(gateway, { adapter, bucket, now, signal }, enabled);
+          report.expired += await expireObjects(gateway, { adapter, bucket, now, signal }, rules);
           report.aborted += await abortUploads(gateway, { bucket, now, signal }, enabled);
         });
       }
@@ -71,9 +71,8 @@ async function expireObjects(
   { adapter, bucket, now, signal }: Place & { readonly adapter: StorageAdapter },
   rules: readonly LifecycleRule[],
 ): Promise<number> {
-  const expiring = rules.filter(({ expiration }) => expiration !== undefined);
   let expired = 0;
-  for (const prefix of outermost(expiring)) {
+  for (const prefix of outermost(expiringOf(rules))) {
     let startAfter: string | undefined;
     for (;;) {
       signal.throwIfAborted();
@@ -84,6 +83,8 @@ async function expireObjects(
         signal,
         ...(startAfter !== undefined && { startAfter }),
       });
+      // Rules may be changed or taken back while a large bucket is gone through.
+      const expiring = expiringOf(await lifecycleOf(gateway, bucket));
       const due = page.entries.flatMap((entry) =>
         entry.kind === 'object' && mayBeDue(expiring, entry.info, now) ? [entry.info.key] : [],
       );
@@ -98,6 +99,10 @@ async function expireObjects(
   }
   if (expired > 0) gateway.log.info('lifecycle: objects expired', { bucket, expired });
   return expired;
+}
+
+function expiringOf(rules: readonly LifecycleRule[] = []): readonly LifecycleRule[] {
+  return rules.filter(({ enabled, expiration }) => enabled && expiration !== undefined);
 }
 
 /** A listing tells no tags: what it says is enough to leave an object alone, not to remove it. */
