@@ -56,6 +56,12 @@ export class AccessPoints {
   }
 }
 
+export function accessPointArn({ account, name, outpost, region }: AccessPointName): string {
+  return outpost === undefined
+    ? `arn:aws:s3:${region}:${account}:accesspoint/${name}`
+    : `arn:aws:s3-outposts:${region}:${account}:outpost/${outpost}/accesspoint/${name}`;
+}
+
 function textOf({ account, name, outpost, region }: AccessPointName): string {
   return `${region}:${account}:${outpost ?? ''}:${name}`;
 }

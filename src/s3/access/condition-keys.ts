@@ -8,6 +8,8 @@ import type { Caller } from '../../access/caller.ts';
 import type { Asked } from '../../access/grants.ts';
 import type { KeyValues } from '../../access/policy/evaluate.ts';
 import { parseBasicDate } from '../../auth/dates.ts';
+import { accessPointArn } from '../../http/access-points.ts';
+import { parseCopySource } from '../copy-source.ts';
 import type { RequestContext } from '../operation.ts';
 import { parseTaggingHeader } from '../tagging-header.ts';
 
@@ -27,7 +29,6 @@ export interface Known {
 const ownHeaders: ReadonlySet<string> = new Set([
   'x-amz-acl',
   'x-amz-content-sha256',
-  'x-amz-copy-source',
   'x-amz-metadata-directive',
   'x-amz-server-side-encryption',
   'x-amz-server-side-encryption-aws-kms-key-id',
@@ -89,6 +90,11 @@ function globalValue(name: string, context: RequestContext, caller: Caller, now:
       return [isAnonymous ? 'Anonymous' : caller.kind === 'account' ? 'Account' : 'User'];
     case 'resourceaccount':
       return [caller.account];
+    // A Deny for everybody but AWS's services asks them: without a value it would be for nobody.
+    case 'viaawsservice':
+      return ['false'];
+    case 'principalisawsservice':
+      return isAnonymous ? undefined : ['false'];
     default:
       return undefined;
   }
@@ -118,19 +124,23 @@ function serviceValue(
     }
     case 'resourceaccount':
       return [caller.account];
+    case 'x-amz-copy-source':
+      return copySource(context);
+    case 'objectcreationoperation':
+      return makesObject(context, action);
+    case 'dataaccesspointaccount':
+      return one(target.accessPoint?.account);
+    case 'dataaccesspointarn':
+      return one(target.accessPoint && accessPointArn(target.accessPoint));
+    case 'accesspointnetworkorigin':
+      return target.accessPoint && ['Internet'];
     case 'versionid':
       return one(target.query.get('versionId'));
     case 'signatureversion':
       return auth.kind === 'signed' ? ['AWS4-HMAC-SHA256'] : undefined;
     case 'authtype':
       if (auth.kind === 'anonymous') return undefined;
-      return [
-        auth.scheme === 'presigned'
-          ? 'REST-QUERY-STRING'
-          : context.method === 'POST' && isForm(headers)
-            ? 'POST'
-            : 'REST-HEADER',
-      ];
+      return [authTypes[auth.scheme]];
     case 'signatureage': {
       const signed = auth.kind === 'signed' ? parseBasicDate(auth.signing.timestamp) : undefined;
       return signed === undefined ? undefined : [String(Math.max(0, now.getTime() - signed.getTime()))];
@@ -144,8 +154,21 @@ function serviceValue(
   }
 }
 
-function isForm(headers: RequestContext['headers']): boolean {
-  return headers.get('content-type')?.toLowerCase().startsWith('multipart/form-data') === true;
+const authTypes = { header: 'REST-HEADER', presigned: 'REST-QUERY-STRING', form: 'POST' } as const;
+
+/** As `bucket/key` and `/bucket/key`, since policies write both; what was sent may be escaped, or an ARN. */
+function copySource({ gateway, headers }: RequestContext): Values {
+  const text = headers.get('x-amz-copy-source');
+  if (text === undefined) return undefined;
+  const { bucket, key } = parseCopySource(text, gateway.settings.accessPoints);
+  return [`${bucket}/${key}`, `/${bucket}/${key}`];
+}
+
+/** "s3:ObjectCreationOperation": whether the request makes an object, or only a part of one that is to be. */
+function makesObject({ method, target: { query } }: RequestContext, action: string): Values {
+  if (action !== 's3:PutObject') return undefined;
+  const isPart = query.has('uploads') || (query.has('uploadId') && method === 'PUT');
+  return [String(!isPart)];
 }
 
 /** `existingobjecttag/Project` → both; the tag's name keeps its case only as policies write it: see `tagNamed`. */
@@ -164,5 +187,8 @@ function tagNamed(tags: Tags | undefined, wanted: string | undefined): string | 
 function requestedTags({ headers }: RequestContext, { requested }: Known): Tags | undefined {
   if (requested !== undefined) return requested;
   const text = headers.get('x-amz-tagging');
-  return text === undefined || text === '' ? undefined : parseTaggingHeader(text);
+  if (text === undefined || text === '') return undefined;
+  // A copy has the tags of its source unless it replaces them.
+  const isIdle = headers.has('x-amz-copy-source') && headers.get('x-amz-tagging-directive') !== 'REPLACE';
+  return isIdle ? undefined : parseTaggingHeader(text);
 }

@@ -46,12 +46,16 @@ async function store(request: RequestContext, form: Form): Promise<Reply> {
   const auth = request.authenticateForm(fields);
   const sizes = judgePolicy(request, fields, auth.kind === 'anonymous');
   const headers = headersOf(fields);
-  // What the rest is told of the request is what the form says, where it says anything.
+  // Headers of S3 are what the form says: nothing is done that the request's own would ask for, so no policy may see them.
   const context: RequestContext = {
     ...request,
     key,
     auth,
-    headers: new Map([...request.headers, ...[...headers].filter(([name]) => name.startsWith('x-amz-'))]),
+    headers: new Map(
+      [...request.headers]
+        .filter(([name]) => !/^(?:x-amz-|if-)/.test(name))
+        .concat([...headers].filter(([name]) => name.startsWith('x-amz-'))),
+    ),
   };
   const tagging = fields.get('tagging');
   const tags = tagging === undefined ? undefined : parseTagging(Buffer.from(tagging));
