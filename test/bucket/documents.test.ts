@@ -33,7 +33,7 @@ describe('documents of buckets', () => {
 
   it('are read once in two seconds, also when there is none', async () => {
     kept.set('b/cors', 'x');
-    for (now of [0, 1000, 1999]) {
+    for (now of [0, 1000, 1499]) {
       expect(await documents.get('b', 'cors')).toBe('x');
       expect(await documents.get('b', 'tagging')).toBeUndefined();
     }
@@ -42,6 +42,37 @@ describe('documents of buckets', () => {
     kept.set('b/cors', 'y');
     now = 2000;
     expect(await documents.get('b', 'cors')).toBe('y');
+  });
+
+  it('are read again before they are too old, and nobody waits for it', async () => {
+    kept.set('b/cors', 'x');
+    await documents.get('b', 'cors');
+    kept.set('b/cors', 'y');
+    now = 1500;
+    expect(await Promise.all([documents.get('b', 'cors'), documents.get('b', 'cors')])).toEqual(['x', 'x']);
+    expect(await documents.get('b', 'cors')).toBe('y');
+    now = 2999;
+    expect(await documents.get('b', 'cors')).toBe('y');
+    expect(reads).toHaveLength(2);
+  });
+
+  it('are not brought back by a reading that a change overtook', async () => {
+    kept.set('b/cors', 'x');
+    await documents.get('b', 'cors');
+    now = 1500;
+    const reading = documents.get('b', 'cors');
+    await documents.put('b', 'cors', undefined);
+    await reading;
+    expect(await documents.get('b', 'cors')).toBeUndefined();
+  });
+
+  it('that cannot be read again hold for their time, and fail after it', async () => {
+    kept.set('b/cors', 'x');
+    await documents.get('b', 'cors');
+    fail = true;
+    for (now of [1500, 1999]) expect(await documents.get('b', 'cors')).toBe('x');
+    now = 2000;
+    await expect(documents.get('b', 'cors')).rejects.toThrow('a fault');
   });
 
   it('count at once where they were changed', async () => {
@@ -82,6 +113,20 @@ describe('documents of buckets', () => {
     reads = [];
     for (let index = 0; index < 40; index += 1) await documents.get(`b${index}`, 'policy');
     expect(reads.length).toBeGreaterThan(0);
+  });
+
+  it('count once towards that bound, however often they are read', async () => {
+    kept.set('b/policy', 'x'.repeat(1024 * 1024));
+    kept.set('b/cors', 'x');
+    for (let index = 0; index < 40; index += 1) {
+      now = index * 2000;
+      await documents.get('b', 'policy');
+      if (index === 30) await documents.get('b', 'cors');
+    }
+    reads = [];
+    now = 30 * 2000 + 1000;
+    await documents.get('b', 'cors');
+    expect(reads).toEqual([]);
   });
 });
 
