@@ -1,8 +1,16 @@
 /** What requests tell the conditions of policies, where a client would gain by telling something else. */
-import { CopyObjectCommand, GetObjectTaggingCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  PutBucketPolicyCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
 import { formBody } from '../forms/kit.ts';
-import { arnOf, denied, outcome, sharedGateway } from './kit.ts';
+import { startHostsGateway } from '../hosts/kit.ts';
+import { accountId, arnOf, denied, outcome, sharedGateway } from './kit.ts';
 
 const shared = sharedGateway();
 const boundary = '----WebKitFormBoundaryAbCdEf0123456789';
@@ -158,4 +166,32 @@ it('tags that a copy brings count only if they replace those of its source', asy
   expect(await copy('REPLACE')).toBe('ok');
   const found = await shared.root.send(new GetObjectTaggingCommand({ Bucket, Key: 'blue/copy' }));
   expect(found.TagSet).toEqual([{ Key: 'team', Value: 'blue' }]);
+});
+
+it('an access point is told by its ARN and account', async () => {
+  await using gateway = await startHostsGateway();
+  const plain = gateway.client;
+  await plain.send(new CreateBucketCommand({ Bucket: 'ledger' }));
+  const Policy = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: {
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 's3:GetObject',
+      Resource: 'arn:aws:s3:::ledger/*',
+      Condition: {
+        StringEquals: {
+          's3:DataAccessPointArn': `arn:aws:s3:us-east-1:${accountId}:accesspoint/finance`,
+          's3:DataAccessPointAccount': accountId,
+          's3:AccessPointNetworkOrigin': 'Internet',
+        },
+      },
+    },
+  });
+  await plain.send(new PutBucketPolicyCommand({ Bucket: 'ledger', Policy }));
+  await plain.send(new PutObjectCommand({ Bucket: 'ledger', Key: 'key', Body: 'x' }));
+  const read = (Bucket: string) =>
+    outcome(gateway.clientOf({}).send(new GetObjectCommand({ Bucket, Key: 'key' })));
+  expect(await read(`arn:aws:s3:us-east-1:${accountId}:accesspoint/finance`)).toBe(denied);
+  expect(await outcome(plain.send(new GetObjectCommand({ Bucket: 'ledger', Key: 'key' })))).toBe('ok');
 });
