@@ -1,4 +1,5 @@
 /** What requests tell the conditions of policies, where a client would gain by telling something else. */
+import { createHash } from 'node:crypto';
 import {
   CopyObjectCommand,
   CreateBucketCommand,
@@ -93,6 +94,48 @@ it('of a form count its fields, not the headers of the request that brings it', 
   expect(await post('cold/key', { 'x-amz-storage-class': 'STANDARD_IA' })).toBe(403);
   expect(await post('new/key', { 'if-none-match': '*' })).toBe(403);
   expect(await post('tagged/key', { 'x-amz-tagging': 'a=1' })).toBe(403);
+});
+
+it('a condition on a key of DeleteObjects is the one that stands with the key', async () => {
+  const Bucket = await shared.bucket();
+  await shared.put(Bucket, 'key');
+  await shared.policy(Bucket, {
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 's3:DeleteObject',
+    Resource: `arn:aws:s3:::${Bucket}/*`,
+    Condition: { Null: { 's3:if-match': 'true' } },
+  });
+  const remove = async (object: string) => {
+    const body = `<Delete><Object><Key>key</Key>${object}</Object></Delete>`;
+    const headers = { 'content-md5': createHash('md5').update(body).digest('base64'), 'if-match': '*' };
+    const answer = await shared.raw({
+      method: 'POST',
+      path: `/${Bucket}`,
+      query: { delete: '' },
+      body,
+      headers,
+    });
+    return answer.element('Code');
+  };
+  expect(await remove('')).toBe('AccessDenied');
+  expect(await remove('<ETag>*</ETag>')).toBeUndefined();
+});
+
+it('a number is the one that is acted upon, however it is spelled', async () => {
+  const Bucket = await shared.bucket();
+  await shared.policy(Bucket, {
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 's3:ListBucket',
+    Resource: `arn:aws:s3:::${Bucket}`,
+    Condition: { NumericGreaterThan: { 's3:max-keys': '10' } },
+  });
+  const list = async (number: string) =>
+    (await shared.raw({ method: 'GET', path: `/${Bucket}`, query: { 'max-keys': number } })).status;
+  expect([await list('10'), await list('11'), await list('+11'), await list('0011')]).toEqual([
+    200, 403, 403, 403,
+  ]);
 });
 
 it('only a form is one', async () => {

@@ -69,7 +69,7 @@ function numeric(compare: (value: number, wanted: number) => boolean): Compile {
 }
 
 function toNumber(text: string): number {
-  return /^-?\d{1,20}(\.\d{1,20})?$/.test(text) ? Number(text) : Number.NaN;
+  return /^[+-]?\d{1,20}(\.\d{1,20})?$/.test(text) ? Number(text) : Number.NaN;
 }
 
 function date(compare: (value: number, wanted: number) => boolean): Compile {

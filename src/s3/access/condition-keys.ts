@@ -21,8 +21,8 @@ export interface Known {
   readonly existing?: Tags;
   /** Of the object as it is to be, where they come in the body. */
   readonly requested?: Tags;
-  /** ETag of a key in DeleteObjects. */
-  readonly ifMatch?: string;
+  /** ETag that stands with a key in DeleteObjects; `undefined` for a key without one, whatever the request's head says. */
+  readonly ifMatch?: string | undefined;
 }
 
 /** Headers that are condition keys under their own names. */
@@ -109,7 +109,7 @@ function serviceValue(
   now: Date,
 ): Values {
   const { auth, client, headers, target } = context;
-  if (name === 'if-match' && known.ifMatch !== undefined) return [known.ifMatch];
+  if (name === 'if-match' && 'ifMatch' in known) return one(known.ifMatch);
   if (ownHeaders.has(name)) return one(headers.get(name));
   if (ownParameters.has(name)) return listActions.has(action) ? one(target.query.get(name)) : undefined;
   const [head = '', tag] = split(name);

@@ -49,7 +49,7 @@ async function deleteOne(
     const problem = keyProblem(key);
     if (problem !== undefined) throw problem;
     const action = permissionFor('s3:DeleteObject', versionId !== undefined);
-    const known = ifMatch === undefined ? {} : { ifMatch };
+    const known = { ifMatch };
     await requireAccess(context, { action, bucket, key }, known);
     if (comparesEtag(ifMatch)) await requireAccess(context, { action: 's3:GetObject', bucket, key }, known);
     if (versionId !== undefined && versionId !== 'null') throw new S3Error('NoSuchVersion');
