@@ -7,10 +7,9 @@
  * A batch depends on the seed and its number alone, so `--seed S --from B` begins with the very requests of a run that failed.
  */
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { newDeployment, type RunningGateway, removeDeployment, startGateway } from '../kit/gateway.ts';
+import { newDeployment, removeDeployment, startGateway } from '../kit/gateway.ts';
 import { type RawAnswer, send } from '../kit/raw-request.ts';
 import { toChunkedWire } from './chunked.ts';
 import { Dice } from './dice.ts';
@@ -18,6 +17,7 @@ import { type Draft, toWire } from './draft.ts';
 import { judge } from './judge.ts';
 import { mutate, spoilBytes } from './mutate.ts';
 import { buckets, type Known, validDraft } from './operations.ts';
+import { faultsOf, growthOf, type Kept, keptBy, mib, probed, type Vitals, vitalsOf } from './vitals.ts';
 import { exchange, type Sent, type WireAnswer } from './wire.ts';
 
 const { values: options } = parseArgs({
@@ -33,12 +33,10 @@ const seed = Number(options.seed);
 const wanted = options.requests === undefined ? Number.POSITIVE_INFINITY : Number(options.requests);
 const seconds = options.requests === undefined ? Number(options.seconds) : Number.POSITIVE_INFINITY;
 const batchSize = 4_000;
-/** Until then caches fill and code is compiled. */
-const warmUpBatches = 10;
-const memoryBound = 64 * 1024 * 1024;
-const descriptorBound = 32;
-/** Whatever the baseline, also while there is none. */
-const memoryAtMost = 512 * 1024 * 1024;
+/** Until then caches fill and code is compiled: later batches keep no more than the fifth, within a few MiB. */
+const warmUpBatches = 5;
+/** Seldom, so that garbage gathers in between as it does in earnest. */
+const batchesPerCollection = 25;
 
 interface Item extends Sent {
   readonly action: string;
@@ -53,6 +51,7 @@ const deployment = await newDeployment();
 const gateway = await startGateway({
   deployment,
   env: {
+    ...probed,
     PARTWAY_LOG_LEVEL: 'error',
     PARTWAY_DURABILITY: 'os',
     // Answered in time when a request owes a body that never comes.
@@ -80,6 +79,7 @@ async function run(): Promise<void> {
   await must({ method: 'PUT', path: '/canary' });
   await must({ method: 'PUT', path: '/canary/canary', body: canary });
   let baseline: Vitals | undefined;
+  let keptWarm: Kept | undefined;
   const started = performance.now();
   for (let batch = Number(options.from); count.answered < wanted && faults.length === 0; batch++) {
     if (stopping || (performance.now() - started) / 1000 > seconds) break;
@@ -96,10 +96,15 @@ async function run(): Promise<void> {
     await Promise.all(Array.from({ length: Number(options.connections) }, worker));
     await clean();
     const vitals = await settled(baseline);
-    if (batch >= Number(options.from) + warmUpBatches - 1) baseline ??= vitals;
     await check(batch, vitals, baseline);
     progress(batch, vitals, performance.now() - started);
+    const done = batch - Number(options.from) + 1;
+    if (done === warmUpBatches) {
+      baseline = vitals;
+      keptWarm = await kept(batch);
+    } else if (keptWarm !== undefined && done % batchesPerCollection === 0) await kept(batch, keptWarm);
   }
+  if (keptWarm !== undefined && faults.length === 0) await kept('the last', keptWarm);
 }
 
 async function sendSome(host: string, dice: Dice, length: number, batch: number): Promise<void> {
@@ -261,27 +266,27 @@ async function clean(): Promise<void> {
   }
 }
 
-interface Vitals {
-  readonly memory: number;
-  readonly descriptors: number;
-}
-
-async function vitalsOf({ pid }: RunningGateway): Promise<Vitals> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const memory = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-  return { memory, descriptors: (await readdir(`/proc/${pid}/fd`)).length };
-}
-
-/** Connections take a moment to close, and memory a moment to be collected. */
+/** Connections take a moment to close. */
 async function settled(baseline: Vitals | undefined): Promise<Vitals> {
   for (let attempt = 0; ; attempt++) {
     const vitals = await vitalsOf(gateway);
-    const calm =
-      baseline === undefined ||
-      (vitals.memory < baseline.memory + memoryBound &&
-        vitals.descriptors < baseline.descriptors + descriptorBound);
-    if (calm || attempt === 40) return vitals;
+    if (faultsOf(vitals, baseline).length === 0 || attempt === 40) return vitals;
     await sleep(250);
+  }
+}
+
+/** What stays when all garbage is collected. Bodies that never come end by their time limit, and may hold memory until then. */
+async function kept(batch: number | string, baseline?: Kept): Promise<Kept> {
+  for (let attempt = 0; ; attempt++) {
+    const now = await keptBy(gateway);
+    const growth = baseline === undefined ? [] : growthOf(now, baseline);
+    if (growth.length > 0 && attempt < 10) {
+      await sleep(1_000);
+      continue;
+    }
+    faults.push(...growth.map((each) => `${each} after batch ${batch} of seed ${seed}`));
+    console.log(`kept without garbage: ${mib(now.live)} MiB live, ${mib(now.rss)} MiB resident`);
+    return now;
   }
 }
 
@@ -293,17 +298,9 @@ async function check(batch: number, vitals: Vitals, baseline: Vitals | undefined
   const listed = await send(gateway.endpoint, { method: 'GET', path: '/canary' });
   if (listed.text.match(/<Key>/g)?.length !== 1)
     faults.push(`the canary is not alone ${where}: ${listed.text}`);
-  if (baseline !== undefined && vitals.memory > baseline.memory + memoryBound)
-    faults.push(`memory grew from ${mib(baseline.memory)} to ${mib(vitals.memory)} MiB ${where}`);
-  if (vitals.memory > memoryAtMost) faults.push(`memory is ${mib(vitals.memory)} MiB ${where}`);
-  if (baseline !== undefined && vitals.descriptors > baseline.descriptors + descriptorBound)
-    faults.push(`descriptors grew from ${baseline.descriptors} to ${vitals.descriptors} ${where}`);
+  faults.push(...faultsOf(vitals, baseline).map((each) => `${each} ${where}`));
   if (/InternalError|ERR_INVALID_STATE|"fatal"|unhandled/i.test(gateway.output()))
     faults.push(`the log tells of a failure ${where}`);
-}
-
-function mib(bytes: number): number {
-  return Math.round(bytes / 1024 / 1024);
 }
 
 function progress(batch: number, { descriptors, memory }: Vitals, elapsedMs: number): void {

@@ -52,7 +52,7 @@ export async function exchange(port: number, requests: readonly Sent[]): Promise
         if (answers.length === requests.length) socket.destroy();
       }
     } catch (error) {
-      complaint = `${error instanceof Error ? error.message : error}: ${JSON.stringify(rest.subarray(0, 300).toString('latin1'))}`;
+      complaint = `${error instanceof Error ? error.message : error}: ${JSON.stringify(rest.subarray(0, 300).toString('latin1'))}${after(answers.at(-1), requests[answers.length - 1])}`;
       socket.destroy();
     }
   });
@@ -67,6 +67,14 @@ export async function exchange(port: number, requests: readonly Sent[]): Promise
   if (rest.length > 0 && !closing)
     complaint ??= `an answer that is cut off: ${JSON.stringify(rest.subarray(0, 300).toString('latin1'))}`;
   return { answers, ...(complaint !== undefined && { complaint }) };
+}
+
+/** Where answers fall out of step, the one before is to blame. */
+function after(answer: WireAnswer | undefined, request: Sent | undefined): string {
+  if (answer === undefined || request === undefined) return '';
+  const { body, headers, status } = answer;
+  const shown = JSON.stringify([status, ...headers, body.length, body.toString('latin1').slice(-600)]);
+  return `\n  after the answer ${shown}\n  to ${JSON.stringify(request.bytes.toString('latin1', 0, 1500))}`;
 }
 
 /** One answer from the front of what came; `undefined` while it is not whole. Strict: what is no HTTP/1.1 answer throws. */
