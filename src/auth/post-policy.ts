@@ -30,7 +30,7 @@ export interface PostPolicy {
 
 /** Reads base64 of a document. InvalidPolicyDocument. */
 export function parsePostPolicy(base64: string): PostPolicy {
-  if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(base64)) throw invalid('invalid Base64 encoding.');
+  if (!/^[A-Za-z0-9+/\s]*={0,2}$/.test(base64.trimEnd())) throw invalid('invalid Base64 encoding.');
   const text = Buffer.from(base64, 'base64').toString('utf8');
   if (text.trim() === '') throw invalid("Expecting '{' but found End-of-Input");
   const document = parseJson(text);

@@ -181,6 +181,22 @@ describe('names', () => {
   ])('no boundary: %s', (type) => {
     expect(() => boundaryOf(type)).toThrow('well-formed multipart/form-data');
   });
+
+  // Anybody can send them: time that grew with the square of their length would be minutes here.
+  it.each(['\\"', '"', '\\"x"'])('are read in one go, whatever their quotes: %s', (quotes) => {
+    const name = `"${quotes.repeat(200_000)}`;
+    expect(partHead(Buffer.from(`Content-Disposition: form-data; name=${name}`)).name).not.toBe('');
+  });
+  it.each([
+    ['a "quoted \\" ; string"; name=x', undefined],
+    ['form-data; x="a;b"; name="c;\\";d"', 'c;";d'],
+    ['form-data; x="\\"; name=y', 'y'],
+    ['form-data; x=\\"; name=y', 'y'],
+  ])('semicolons in quotes part nothing: %s', (line, name) => {
+    const read = () => partHead(Buffer.from(`Content-Disposition: ${line}`)).name;
+    if (name === undefined) expect(read).toThrow(S3Error);
+    else expect(read()).toBe(name);
+  });
 });
 
 describe('fields', () => {

@@ -46,9 +46,31 @@ export function partHead(head: Buffer): PartHead {
   return { name, filename: parameterOf(parameters, 'filename') };
 }
 
-/** At semicolons that are in no quoted string. */
+/** At semicolons that are in no quoted string. A quote that nothing closes is a character as any other. */
 function splitParameters(text: string): string[] {
-  return text.match(/(?:"(?:\\.|[^"\\])*"|[^;"]|"(?!(?:\\.|[^"\\])*"))+/g) ?? [];
+  const parameters: string[] = [];
+  let from = 0;
+  let mayQuote = true;
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] === ';') {
+      parameters.push(text.slice(from, at));
+      from = at + 1;
+    } else if (text[at] === '"' && mayQuote) {
+      const end = closingQuote(text, at);
+      // Then no later one is closed either: time stays in proportion to the text, which anybody can send.
+      if (end === undefined) mayQuote = false;
+      else at = end;
+    }
+  }
+  return [...parameters, text.slice(from)];
+}
+
+function closingQuote(text: string, open: number): number | undefined {
+  for (let at = open + 1; at < text.length; at += 1) {
+    if (text[at] === '"') return at;
+    if (text[at] === '\\') at += 1;
+  }
+  return undefined;
 }
 
 function parameterOf(parameters: readonly string[], name: string): string | undefined {
