@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { createAuthenticator } from './auth/authenticate.ts';
 import type { CredentialSource } from './auth/credentials.ts';
 import { createFormAuthenticator } from './auth/post-signature.ts';
+import { isFlushed } from './http/flushed.ts';
 import { createHostReader } from './http/hosts.ts';
 import { createDispatcher } from './s3/dispatch.ts';
 import type { Gateway } from './s3/operation.ts';
@@ -56,7 +57,7 @@ export function createApp(options: AppOptions): Hono<{ Bindings: RequestEnv }> {
       secure: 'encrypted' in incoming.socket,
       signal: gone.signal,
       whenOver: (then) => outgoing.once('close', then),
-      isFlushed: () => outgoing.socket?.writableLength === 0 && outgoing.writableLength === 0,
+      isFlushed: () => isFlushed(outgoing),
       continue: c.env.continue,
       notes,
       log: gateway.log,

@@ -85,7 +85,11 @@ export class LongIntake implements Intake {
 
   #handOver(hurries: boolean): void {
     if (this.#slab === undefined) return;
-    const bytes = this.#slab.subarray(0, this.#filled);
+    const filled = this.#slab.subarray(0, this.#filled);
+    // A client that trickles shall not hold a slab for each of its bytes.
+    const isWorthwhile = filled.length > slabBytes / 4;
+    const bytes = isWorthwhile ? filled : Buffer.from(filled);
+    if (!isWorthwhile) giveSlab(filled);
     this.#slab = undefined;
     this.#filled = 0;
     this.#digests.update(bytes, hurries);

@@ -18,6 +18,8 @@ export interface SignedUpload {
   readonly query?: string;
   readonly body: Buffer;
   readonly kind: PayloadKind;
+  /** Signed as well; by lower-case name. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** What to break after signing. */
   readonly change?: {
     /** Flips a bit of the body's byte at this offset. */
@@ -32,7 +34,8 @@ export interface SignedUpload {
 const chunkSize = 64 * 1024;
 const emptyHash = createHash('sha256').digest('hex');
 
-export function signedUpload({ body, change = {}, host, kind, path, query = '' }: SignedUpload): Buffer {
+export function signedUpload(upload: SignedUpload): Buffer {
+  const { body, change = {}, host, kind, path, query = '' } = upload;
   const timestamp = new Date().toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
   const scope = `${timestamp.slice(0, 8)}/us-east-1/s3/aws4_request`;
   const key = signingKey(timestamp.slice(0, 8));
@@ -45,6 +48,7 @@ export function signedUpload({ body, change = {}, host, kind, path, query = '' }
       'x-amz-decoded-content-length': String(body.length + (change.declareExtra ?? 0)),
     }),
     ...(trailer && { 'x-amz-trailer': 'x-amz-checksum-crc32' }),
+    ...upload.headers,
   };
   const names = Object.keys(headers).sort();
   const canonical = [

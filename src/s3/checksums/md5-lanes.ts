@@ -49,7 +49,7 @@ export class Md5 implements Md5Message {
 
   /** Has to go on now, also alone. */
   get isUrgent(): boolean {
-    return this.#hurries || (this.#isBlocked && this.#hashed.length === 0);
+    return this.#hurries || this.isBehind || (this.#isBlocked && this.#hashed.length === 0);
   }
 
   /** No more bytes come; `done` is called once all chunks came back, but not after {@link abandon}. */
