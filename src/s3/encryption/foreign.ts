@@ -37,13 +37,13 @@ function refuseMagic(start: Buffer): void {
   if (start.equals(magic)) throw damaged('what was known of it no longer belongs to its bytes');
 }
 
-/** The first bytes of a body, which still has them afterwards. */
+/** The first bytes of a body, which still has them afterwards. A stream of chunks gives its first one, however many bytes are asked for. */
 async function peek(body: Readable): Promise<Buffer> {
   for (;;) {
     const start = body.read(magic.length) as Buffer | null;
     if (start !== null) {
       body.unshift(start);
-      return start;
+      return start.subarray(0, magic.length);
     }
     await once(body, 'readable');
   }

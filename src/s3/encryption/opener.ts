@@ -1,5 +1,6 @@
 import { createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import type { BodyStream } from '../../../adapters/types.ts';
+import { discardBytes } from '../../http/slabs.ts';
 import {
   cipherName,
   damaged,
@@ -29,8 +30,9 @@ export class Opener extends Through {
   #run = 0;
   #index = 0;
   #key: KeyObject | undefined;
-  /** A head, or a segment with its tag, as far as it has come. Used again and again: one call of the cipher is cheaper than several. */
-  readonly #gathered = Buffer.allocUnsafeSlow(segmentSize + tagSize);
+  readonly #source: BodyStream;
+  /** A head, or a segment with its tag, as far as it has come, if it did not come in one chunk. Used again and again. */
+  #gathered: Buffer | undefined;
   #length = 0;
   #wanted = headSize;
   /** Everything that the slice has was opened. */
@@ -39,8 +41,9 @@ export class Opener extends Through {
   #toPass: number;
 
   /** @param salt of the first run, when the slice begins behind its head */
-  constructor(source: Readable, slice: Slice, keys: RunKeys, salt?: Buffer) {
+  constructor(source: BodyStream, slice: Slice, keys: RunKeys, salt?: Buffer) {
     super(source, heldSegments);
+    this.#source = source;
     this.#keys = keys;
     this.#runs = slice.runs;
     this.#skip = slice.skip;
@@ -51,23 +54,42 @@ export class Opener extends Through {
   protected override convert(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
       if (this.#complete) throw damaged('there are more bytes than there should be');
-      const size = Math.min(chunk.length - at, this.#wanted - this.#length);
-      chunk.copy(this.#gathered, this.#length, at, at + size);
-      at += size;
-      this.#length += size;
-      if (this.#length === this.#wanted) this.#next();
+      const piece = chunk.subarray(at, at + this.#wanted - this.#length);
+      at += piece.length;
+      if (piece.length === this.#wanted) this.#take(piece);
+      else this.#gather(piece);
     }
+    this.#source.recycle?.(chunk);
+  }
+
+  /** One call of the cipher is cheaper than several, and its result goes out as one chunk. */
+  #gather(piece: Buffer): void {
+    this.#gathered ??= Buffer.allocUnsafeSlow(segmentSize + tagSize);
+    piece.copy(this.#gathered, this.#length);
+    this.#length += piece.length;
+    if (this.#length < this.#wanted) return;
+    this.#length = 0;
+    this.#take(this.#gathered.subarray(0, this.#wanted));
+  }
+
+  /** Frees a chunk of this stream: the cipher gives each in memory of its own, which would pile up until a full garbage collection. */
+  recycle(chunk: Buffer): void {
+    discardBytes(chunk);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    if (this.#gathered !== undefined) discardBytes(this.#gathered);
+    this.#gathered = undefined;
+    super._destroy(error, callback);
   }
 
   protected override finish(): void {
     if (!this.#complete) throw damaged('bytes are missing');
   }
 
-  #next(): void {
-    const gathered = this.#gathered.subarray(0, this.#length);
-    this.#length = 0;
-    if (this.#key === undefined) this.#beginRun(saltOf(gathered));
-    else this.#endSegment(this.#key, gathered);
+  #take(bytes: Buffer): void {
+    if (this.#key === undefined) this.#beginRun(saltOf(bytes));
+    else this.#endSegment(this.#key, bytes);
   }
 
   #beginRun(salt: Buffer): void {

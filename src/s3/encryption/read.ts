@@ -1,7 +1,7 @@
 /** Who may read an encrypted object, and its plain bytes. */
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import type { GetObjectResult, ObjectInfo, StorageAdapter } from '../../../adapters/types.ts';
+import type { BodyStream, GetObjectResult, ObjectInfo, StorageAdapter } from '../../../adapters/types.ts';
 import type { ResolvedRange } from '../../http/ranges.ts';
 import { S3Error } from '../errors.ts';
 import type { Gateway, RequestContext } from '../operation.ts';
@@ -108,7 +108,11 @@ export interface ReadCall {
  * The plain bytes of what has been opened: all of a sealed object, anything of another one. The stream is destroyed when it cannot be
  * read.
  */
-export async function plainBody(call: ReadCall, found: GetObjectResult, grant: ReadGrant): Promise<Readable> {
+export async function plainBody(
+  call: ReadCall,
+  found: GetObjectResult,
+  grant: ReadGrant,
+): Promise<BodyStream> {
   const { body, info } = found;
   listen(body);
   try {
@@ -131,7 +135,7 @@ export async function plainBody(call: ReadCall, found: GetObjectResult, grant: R
 export async function openState(
   call: ReadCall & { readonly info: ObjectInfo; readonly range?: ResolvedRange | undefined },
   grant: ReadGrant,
-): Promise<Readable> {
+): Promise<BodyStream> {
   const { info, range, signal, storage } = call;
   const at = { ...grant.name, version: info.version, signal };
   if (grant.keys === undefined) {
@@ -160,7 +164,7 @@ export async function openState(
 }
 
 /** Waits until the first bytes were found right: what is damaged there is an error instead of an answer that breaks off. */
-async function begun(stream: Readable): Promise<Readable> {
+async function begun(stream: Opener): Promise<Opener> {
   await once(stream, 'readable');
   return stream;
 }

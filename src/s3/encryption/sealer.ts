@@ -1,6 +1,7 @@
 import { type CipherGCM, createCipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { AdapterError } from '../../../adapters/errors.ts';
 import type { Body, BodyStream } from '../../../adapters/types.ts';
+import { discardBytes } from '../../http/slabs.ts';
 import {
   cipherName,
   magic,
@@ -24,8 +25,8 @@ export function seal(body: Body, baseKey: Buffer, identity: RunIdentity): Body {
   };
 }
 
-/** Enough to go on ciphering while the sink writes a megabyte: sockets give 64 KiB at a time. */
-const heldChunks = 16;
+/** Two segments and their tags: one more is ciphered while the sink writes. */
+const heldChunks = 4;
 
 class Sealer extends Through {
   /** As an object: given the bytes each time, the cipher takes ten times as long to set up. */
@@ -58,6 +59,11 @@ class Sealer extends Through {
       this.pass(this.#cipher.update(piece));
     }
     this.#body.recycle?.(chunk);
+  }
+
+  /** Frees a chunk of this stream: the cipher gives each in memory of its own, which would pile up until a full garbage collection. */
+  recycle(chunk: Buffer): void {
+    discardBytes(chunk);
   }
 
   protected override finish(): void {
