@@ -103,6 +103,10 @@ export function serveCluster(
         status = 1;
         stop();
       });
+      // What is sent to a process that is just ending fails; whoever takes its place is sent all of it.
+      worker.on('error', (error) => {
+        log.warn('could not speak to a serving process', { worker: number, error });
+      });
       worker.on('listening', ({ port }) => {
         listening.add(number);
         if (announced || listening.size < config.workers) return;
