@@ -6,7 +6,7 @@
  * The inode counts too, in a way that a copy of the whole tree (a restored backup, a move to another disk) survives: the file
  * holds the data's inode and its own, and the former must agree only where the latter still does.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { AdapterError } from '../errors.ts';
 import type { ObjectAttributes } from '../types.ts';
@@ -46,7 +46,7 @@ export class AttributeStore {
   }
 
   path(bucket: string, key: string, state: FileState): string {
-    const name = createHash('sha256').update(key).digest('hex');
+    const name = hash('sha256', key);
     const when = `${state.size.toString(36)}.${state.mtimeNs.toString(36)}`;
     return `${this.#layout.attributes(bucket)}/${name.slice(0, 2)}/${name.slice(2, 34)}.${when}`;
   }
@@ -122,7 +122,7 @@ export class AttributeStore {
 
 /** Attributes for a file that another program wrote. The `-` keeps clients from taking the ETag for an MD5. */
 export function derivedAttributes(state: FileState): ObjectAttributes {
-  const digest = createHash('sha256').update(versionOf(state)).digest('hex');
+  const digest = hash('sha256', versionOf(state));
   return { etag: `${digest.slice(0, 32)}-1`, headers: {}, metadata: {} };
 }
 

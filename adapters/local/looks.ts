@@ -5,7 +5,7 @@
  */
 import nodeFs, { type BigIntStats, constants, type Dir, type Dirent } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { isMissing, orMissing } from './errors.ts';
+import { isMissing } from './errors.ts';
 import type { FileLayer } from './files.ts';
 
 export interface SyncLooks {
@@ -41,12 +41,12 @@ const cautiousMs = 1_000;
 /** O_NONBLOCK: opening a pipe that nobody writes to would wait for ever. */
 export const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-export interface Whole {
+export interface Whole<T = Buffer> {
   readonly stats: BigIntStats;
   /** Where the kernel says that the open file is, when it was asked. */
   readonly at: string | undefined;
   /** `undefined` when there are more of them than were wanted. */
-  readonly bytes: Buffer | undefined;
+  readonly bytes: T | undefined;
 }
 
 export class Looks {
@@ -62,32 +62,26 @@ export class Looks {
   }
 
   /** `undefined` where nothing is. */
-  async lstat(path: string): Promise<BigIntStats | undefined> {
-    return orMissing(
-      this.#look(
-        (sync) => sync.lstat(path),
-        () => this.#layer.lstat(path, { bigint: true }),
-      ),
+  lstat(path: string): Promise<BigIntStats | undefined> {
+    return this.#find(
+      (sync) => sync.lstat(path),
+      () => this.#layer.lstat(path, { bigint: true }),
     );
   }
 
   /** `undefined` where nothing is. */
-  async realpath(path: string): Promise<string | undefined> {
-    return orMissing(
-      this.#look(
-        (sync) => sync.realpath(path),
-        () => this.#layer.realpath(path),
-      ),
+  realpath(path: string): Promise<string | undefined> {
+    return this.#find(
+      (sync) => sync.realpath(path),
+      () => this.#layer.realpath(path),
     );
   }
 
   /** `undefined` where no link is. */
-  async readlink(path: string): Promise<string | undefined> {
-    return orMissing(
-      this.#look(
-        (sync) => sync.readlink(path),
-        () => this.#layer.readlink(path),
-      ),
+  readlink(path: string): Promise<string | undefined> {
+    return this.#find(
+      (sync) => sync.readlink(path),
+      () => this.#layer.readlink(path),
     );
   }
 
@@ -99,25 +93,21 @@ export class Looks {
   }
 
   /** The first entries of a directory, in no order, at most `count`; `undefined` where none is. */
-  async entries(path: string, count: number): Promise<readonly Dirent[] | undefined> {
-    return orMissing(
-      this.#look(
-        (sync) => readSome(sync.opendir(path, count), count),
-        async () => readSomePooled(await this.#layer.opendir(path, { bufferSize: count }), count),
-      ),
+  entries(path: string, count: number): Promise<readonly Dirent[] | undefined> {
+    return this.#find(
+      (sync) => readSome(sync.opendir(path, count), count),
+      async () => readSomePooled(await this.#layer.opendir(path, { bufferSize: count }), count),
     );
   }
 
   /** All of a small file of ours; `undefined` where none is. */
-  async read(path: string): Promise<{ readonly inode: bigint; readonly text: string } | undefined> {
-    return orMissing(
-      this.#look(
-        (sync) => {
-          const { stats, bytes } = readWhole(sync, path, scratch.length - 1, false);
-          return { inode: stats.ino, text: String(bytes ?? nodeFs.readFileSync(path)) };
-        },
-        () => readPooled(this.#layer, path),
-      ),
+  read(path: string): Promise<{ readonly inode: bigint; readonly text: string } | undefined> {
+    return this.#find(
+      (sync) => {
+        const { stats, bytes } = readWhole(sync, path, scratch.length - 1, false, String);
+        return { inode: stats.ino, text: bytes ?? nodeFs.readFileSync(path, 'utf8') };
+      },
+      () => readPooled(this.#layer, path),
     );
   }
 
@@ -125,16 +115,24 @@ export class Looks {
    * A file with up to `limit` bytes of content, when this can be had at once: `'later'` when the thread pool is the better way.
    * `undefined` where nothing is that can be opened for reading.
    */
-  async readNow(path: string, limit: number): Promise<Whole | 'later' | undefined> {
-    return orMissing(
-      this.#look<Whole | 'later'>(
-        (sync) => readWhole(sync, path, limit, process.platform === 'linux'),
-        async () => 'later',
-      ),
+  readNow(path: string, limit: number): Promise<Whole | 'later' | undefined> {
+    return this.#find<Whole | 'later'>(
+      (sync) => readWhole(sync, path, limit, process.platform === 'linux', Buffer.from),
+      async () => 'later',
     );
   }
 
-  async #look<T>(direct: (sync: SyncLooks) => T, pooled: () => Promise<T>): Promise<T> {
+  /** `undefined` where nothing is. */
+  async #find<T>(direct: (sync: SyncLooks) => T, pooled: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await this.#look(direct, pooled);
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #look<T>(direct: (sync: SyncLooks) => T, pooled: () => Promise<T>): T | Promise<T> {
     const before = performance.now();
     if (this.#sync === undefined || before < this.#cautiousUntil) return pooled();
     try {
@@ -178,7 +176,14 @@ async function readSomePooled(directory: Dir, count: number): Promise<Dirent[]> 
 /** One byte more than fits tells that a file is longer. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024 + 1);
 
-function readWhole(sync: SyncLooks, path: string, limit: number, asked: boolean): Whole {
+/** @param take what becomes of the bytes, whose memory is used again */
+function readWhole<T>(
+  sync: SyncLooks,
+  path: string,
+  limit: number,
+  asked: boolean,
+  take: (bytes: Buffer) => T,
+): Whole<T> {
   const descriptor = sync.open(path, readFlags);
   try {
     const stats = sync.stat(descriptor);
@@ -187,7 +192,7 @@ function readWhole(sync: SyncLooks, path: string, limit: number, asked: boolean)
     const length = sync.read(descriptor, scratch.subarray(0, limit + 1));
     // Another length than a moment ago: somebody writes into it.
     if (BigInt(length) !== stats.size) return { stats, at, bytes: undefined };
-    return { stats, at, bytes: Buffer.from(scratch.subarray(0, length)) };
+    return { stats, at, bytes: take(scratch.subarray(0, length)) };
   } finally {
     sync.close(descriptor);
   }

@@ -48,7 +48,8 @@ function element(name: string, value: XmlValue, ownAttributes = ''): string {
   }
   let attributes = ownAttributes;
   let content = '';
-  for (const [child, inner] of Object.entries(value)) {
+  for (const child of Object.keys(value)) {
+    const inner = value[child];
     if (!child.startsWith('@')) content += element(child, inner);
     else if (inner !== undefined) attributes += ` ${child.slice(1)}="${escapeXml(String(inner))}"`;
   }
