@@ -60,8 +60,8 @@ export interface Transport {
 
 export type BodyWriter = (chunks: BodySink) => Promise<void>;
 export interface BodySink {
-  /** Resolves when there is room for more; rejects when the exchange is over. */
-  write(chunk: Uint8Array): Promise<void> | undefined;
+  /** Resolves when there is room for more; rejects when the exchange is over. `sent` is called once nobody looks at the chunk any more, if ever. */
+  write(chunk: Uint8Array, sent?: () => void): Promise<void> | undefined;
   /** Aborted when the service answered or the connection broke before the body ended. */
   readonly over: AbortSignal;
 }
@@ -222,8 +222,10 @@ export function createTransport(options: TransportOptions): Transport {
       try {
         await write({
           over: over.signal,
-          write(chunk) {
-            request.write(chunk);
+          write(chunk, sent) {
+            request.write(chunk, (error) => {
+              if (error === undefined || error === null) sent?.();
+            });
             return request.writableLength < MAX_UNSENT ? undefined : room();
           },
         });

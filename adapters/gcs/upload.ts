@@ -62,7 +62,7 @@ export function streamed(body: Body, { head, tail }: Envelope): { write: BodyWri
       for await (const chunk of stream as AsyncIterable<Buffer>) {
         sent += chunk.length;
         if (sent > size) break;
-        const room = sink.write(chunk);
+        const room = sink.write(chunk, () => stream.recycle?.(chunk));
         hash.update(chunk);
         if (room !== undefined) await room;
       }

@@ -1,4 +1,5 @@
 /** Multipart uploads on GCS: the compose tree, crashes in the middle of it, and what is left behind. */
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { StorageAdapter, StoredPart } from '../../adapters/types.ts';
 import type { Call } from '../strict/gcs/faults.ts';
@@ -50,6 +51,28 @@ function joined(count: number, size = 100): Buffer {
 
 describe.skipIf(upstream === undefined)('uploads on GCS', () => {
   const gcs = useGcs();
+
+  it('gives chunks back once, and only when they are sent', async () => {
+    const { adapter } = gcs;
+    const upload = await begin(adapter, await gcs.bucket(), 'recycled');
+    const size = 16 * 256 * 1024;
+    const data = bytes(size, 77);
+    const chunks = Array.from({ length: 16 }, (_, i) =>
+      Buffer.from(data.subarray((i * size) / 16, ((i + 1) * size) / 16)),
+    );
+    const given: Buffer[] = [];
+    const stream = Object.assign(Readable.from(chunks), {
+      recycle(chunk: Buffer) {
+        given.push(chunk);
+        chunk.fill(0);
+      },
+    });
+    const token = await adapter.putPart({ ...upload, partNumber: 1, body: { stream, size } });
+    await complete(adapter, upload, [{ partNumber: 1, size, token }]);
+    await expectObject(adapter, upload.bucket, upload.key, data);
+    expect(new Set(given)).toEqual(new Set(chunks));
+    expect(given).toHaveLength(chunks.length);
+  });
 
   it('composes 1,100 parts in a tree: 35 + 2 + 1 calls, up to 16 at once, no name twice', {
     timeout: 60_000,
