@@ -1,4 +1,5 @@
 import { createCipheriv, createSecretKey, randomBytes } from 'node:crypto';
+import { discardBytes } from '../../http/slabs.ts';
 import {
   cipherName,
   magic,
@@ -26,7 +27,9 @@ export async function* sealUnsized(
     const cipher = createCipheriv(cipherName, key, segmentNonce(index, isLast), { authTagLength: tagSize });
     index += 1;
     const bytes = segment.map((chunk) => cipher.update(chunk));
-    return Buffer.concat([...bytes, cipher.final(), cipher.getAuthTag()]);
+    const whole = Buffer.concat([...bytes, cipher.final(), cipher.getAuthTag()]);
+    for (const piece of bytes) discardBytes(piece);
+    return whole;
   };
 
   yield Buffer.concat([magic, salt]);
