@@ -1,4 +1,4 @@
-/** Downloads at the same time, of readers of different speed: the gateway uses memory of one for the next. */
+/** Downloads at the same time, of readers of different speed, half of them of encrypted objects: the gateway uses memory of one for the next. */
 import { createHash, randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,10 @@ beforeAll(async () => {
   gateway = await startGateway();
   await send(gateway.endpoint, { method: 'PUT', path: `/${Bucket}` });
   await Promise.all(
-    bodies.map((Body, i) => gateway.client.send(new PutObjectCommand({ Bucket, Key: `${i}`, Body }))),
+    bodies.map((Body, i) => {
+      const sse = i % 2 === 0 ? {} : ({ ServerSideEncryption: 'AES256' } as const);
+      return gateway.client.send(new PutObjectCommand({ Bucket, Key: `${i}`, Body, ...sse }));
+    }),
   );
 });
 afterAll(() => gateway.stop());
