@@ -255,8 +255,7 @@ async function clean(): Promise<void> {
       if (found.length === 0) break;
       await Promise.all(
         found.map(async ([, key = '', uploadId = '']) => {
-          // Encoded already, but for the space.
-          const path = `/${bucket}/${key.replaceAll('+', '%20')}`;
+          const path = pathOf(bucket, key);
           const answer = await send(gateway.endpoint, { method: 'DELETE', path, query: { uploadId } });
           if (answer.status !== 204 && answer.status !== 404)
             throw new Error(`an upload cannot be ended: ${answer.status} ${answer.text}`);
@@ -264,6 +263,26 @@ async function clean(): Promise<void> {
       );
     }
   }
+}
+
+/** Deletes what the batches left: attributes of objects are cached, and each batch leaves some more of them. */
+async function empty(): Promise<void> {
+  const { text } = await must({ method: 'GET', path: '/' });
+  const all = [...text.matchAll(/<Name>(fuzz-[^<]*)<\/Name>/g)].map(([, name = '']) => name);
+  for (const bucket of all) {
+    for (;;) {
+      const query = { 'list-type': '2', 'encoding-type': 'url', 'max-keys': '100' };
+      const listed = await must({ method: 'GET', path: `/${bucket}`, query });
+      const found = [...listed.text.matchAll(/<Key>([^<]*)<\/Key>/g)];
+      if (found.length === 0) break;
+      await Promise.all(found.map(([, key = '']) => must({ method: 'DELETE', path: pathOf(bucket, key) })));
+    }
+  }
+}
+
+/** Of a key as listings with `encoding-type=url` have it: encoded, but for the space. */
+function pathOf(bucket: string, key: string): string {
+  return `/${bucket}/${key.replaceAll('+', '%20')}`;
 }
 
 /** Connections take a moment to close. */
@@ -275,8 +294,9 @@ async function settled(baseline: Vitals | undefined): Promise<Vitals> {
   }
 }
 
-/** What stays when all garbage is collected. Bodies that never come end by their time limit, and may hold memory until then. */
+/** What stays when all objects are deleted and all garbage is collected. Bodies that never come end by their time limit, and may hold memory until then. */
 async function kept(batch: number | string, baseline?: Kept): Promise<Kept> {
+  await empty();
   for (let attempt = 0; ; attempt++) {
     const now = await keptBy(gateway);
     const growth = baseline === undefined ? [] : growthOf(now, baseline);
