@@ -104,7 +104,8 @@ async function run(): Promise<void> {
       keptWarm = await kept(batch);
     } else if (keptWarm !== undefined && done % batchesPerCollection === 0) await kept(batch, keptWarm);
   }
-  if (keptWarm !== undefined && faults.length === 0) await kept('the last', keptWarm);
+  if (keptWarm === undefined) console.log(`memory is compared from batch ${warmUpBatches} on: too few`);
+  else if (faults.length === 0) await kept('the last', keptWarm);
 }
 
 async function sendSome(host: string, dice: Dice, length: number, batch: number): Promise<void> {
