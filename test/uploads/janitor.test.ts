@@ -169,12 +169,13 @@ describe('the janitor', () => {
     runner.start();
     runner.start();
     while (sweeps.length < 3) await sleep(1);
-    await begin(old);
     const entered = Promise.withResolvers<void>();
     abortUpload = async ({ signal }) => {
       entered.resolve();
       await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
     };
+    // Only now: a run may find the upload at once.
+    await begin(old);
     await entered.promise;
     await runner.stop();
     const count = sweeps.length;
