@@ -218,18 +218,26 @@ class Run {
     return point === undefined ? undefined : `${point}:${nth}`;
   }
 
-  #start(index: number, point: string | undefined): Promise<RunningGateway> {
+  /** One that comes to its named instant before it is ready starts again without. */
+  async #start(index: number, point: string | undefined): Promise<RunningGateway> {
     const { deployment, env } = this.#subject;
-    return startGateway({
-      deployment,
-      env: {
-        ...env,
-        PARTWAY_STATE_DIR: join(deployment.dir, index === 0 ? 'state' : `state-${index}`),
-        NODE_OPTIONS: `--import=${preload}`,
-        NODE_COMPILE_CACHE: new URL('../../node_modules/.cache/compile', import.meta.url).pathname,
-        ...(point !== undefined && { KILL_POINT: point }),
-      },
-    });
+    const settings = {
+      ...env,
+      PARTWAY_STATE_DIR: join(deployment.dir, index === 0 ? 'state' : `state-${index}`),
+      NODE_OPTIONS: `--import=${preload}`,
+      NODE_COMPILE_CACHE: new URL('../../node_modules/.cache/compile', import.meta.url).pathname,
+    };
+    if (point === undefined) return startGateway({ deployment, env: settings });
+    try {
+      return await startGateway({ deployment, env: { ...settings, KILL_POINT: point } });
+    } catch (error) {
+      const [, at] = /^killed at (\S+)$/m.exec(String(error)) ?? [];
+      if (at === undefined) throw error;
+      this.tally.kills += 1;
+      this.tally.points.set(at, (this.tally.points.get(at) ?? 0) + 1);
+      this.history.note(`--- gateway ${index} was killed at ${at} while it started`);
+      return startGateway({ deployment, env: settings });
+    }
   }
 }
 

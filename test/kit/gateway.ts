@@ -69,6 +69,17 @@ export async function removeDeployment({ dir }: Deployment): Promise<void> {
 
 export async function startGateway(options: GatewayOptions = {}): Promise<RunningGateway> {
   const deployment = options.deployment ?? (await newDeployment());
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options, deployment);
+    } catch (error) {
+      // Between choosing the port and listening on it somebody else took it.
+      if (attempt === 5 || !/in use by another process/.test(String(error))) throw error;
+    }
+  }
+}
+
+async function startOnce(options: GatewayOptions, deployment: Deployment): Promise<RunningGateway> {
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const child = spawn(process.execPath, [main], {
@@ -133,9 +144,10 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
   return child.exitCode;
 }
 
-/** The tests' own environment must not configure the gateway under test. */
+/** The tests' own environment must not configure the gateway under test, nor send what it asks of servers on this machine elsewhere. */
 function cleanEnvironment(): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PARTWAY_')));
+  const foreign = /^(PARTWAY_|(https?|all)_proxy$)/i;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
 }
 
 /** What the process gets in its environment. */
@@ -194,7 +206,8 @@ function required(name: string): string {
 async function untilReady(child: ChildProcess, url: string, output: () => string): Promise<void> {
   const deadline = Date.now() + startDeadlineMs;
   while (Date.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}:\n${output()}`);
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the gateway ended with ${child.exitCode ?? child.signalCode}:\n${output()}`);
     try {
       const response = await fetch(url);
       await response.arrayBuffer();
