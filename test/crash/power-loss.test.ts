@@ -184,11 +184,11 @@ describe('a gateway on a local directory', () => {
   });
 });
 
-/** Until nothing was traced for half a second. */
+/** Until nothing was traced for two seconds: also a busy machine is done then. */
 async function quiet(trace: string): Promise<void> {
   for (let size = -1; size !== statSync(trace).size; ) {
     size = statSync(trace).size;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
   }
 }
 

@@ -168,7 +168,7 @@ class Run {
     const oracle = this.#oracle(random);
     await oracle.examine(true);
     let left: readonly string[] = [];
-    for (let attempt = 0; attempt < 5; attempt += 1) {
+    for (let attempt = 0; attempt < 50; attempt += 1) {
       const report = await this.#subject.cleanUp();
       if (report.failed > 0) throw new Violation(`the clean-up failed in ${report.failed} steps`);
       left = await this.#subject.leftovers(bucket, oracle.live());

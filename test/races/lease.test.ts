@@ -7,7 +7,7 @@ import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
 
 const leaseMs = 150;
 /** Long enough that a busy machine renews it in time. */
-const longLeaseMs = 2_000;
+const longLeaseMs = 6_000;
 
 /** Runs work under a lease that the store renews as it is told to. */
 function under<T>(

@@ -1,4 +1,5 @@
 /** A replica that stands still in the middle of a Complete, longer than its lease lasts, and then goes on as if nothing had been. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
@@ -22,6 +23,11 @@ import {
 
 const bucket = 'stopped';
 
+/** As in /proc/[pid]/stat (proc(5)): `T` is stopped by a signal. */
+async function stateOf(pid: number): Promise<string | undefined> {
+  return /\) (\w) /.exec(await readFile(`/proc/${pid}/stat`, 'latin1'))?.[1];
+}
+
 describe('a replica that loses its lease', () => {
   let deployment: Deployment;
   let running: RunningGateway[] = [];
@@ -31,7 +37,6 @@ describe('a replica that loses its lease', () => {
       deployment,
       store: 'redis',
       env: {
-        PARTWAY_UPLOADS_LEASE: '2s',
         PARTWAY_STATE_DIR: join(deployment.dir, `state-${running.length}`),
         ...env,
       },
@@ -63,7 +68,9 @@ describe('a replica that loses its lease', () => {
     /** A Complete that has come to a stop, its lease run out, and another replica. */
     const stopped = async () => {
       const [slow, other] = [
+        // Only this one holds its lease shortly: a busy machine ends nobody else's.
         await start({
+          PARTWAY_UPLOADS_LEASE: '2s',
           NODE_OPTIONS: `--import=${new URL('../kit/crash-at-publish.ts', import.meta.url)}`,
           CRASH_AT: 'before',
           CRASH_KEY: at,
@@ -77,6 +84,8 @@ describe('a replica that loses its lease', () => {
       const part = await upload.part(1, body);
       const completing = new TestUpload(subjectOf(slow), bucket, 'key', upload.id).complete([part]);
       completing.catch(() => undefined);
+      // From then on nobody renews the lease.
+      await expect.poll(() => stateOf(slow.pid), { timeout: 20_000 }).toBe('T');
       await sleep(2_600);
       const resume = () => process.kill(slow.pid, 'SIGCONT');
       return { body, completing, other: subjectOf(other), part, resume, upload };
