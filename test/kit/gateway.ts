@@ -50,7 +50,7 @@ export const credentials = {
 } as const;
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const startDeadlineMs = 30_000;
+const startDeadlineMs = 90_000;
 
 export async function newDeployment(): Promise<Deployment> {
   const dir = await mkdtemp(join(tmpdir(), 'partway-test-'));
