@@ -1,6 +1,7 @@
 /**
- * A process that writes to an embedded store until it is killed: `node embedded-child.ts dir uploadId first step`. It records parts first,
- * first + step, … several at once, and tells of each acknowledged one by a line on standard output, of an outage by `unavailable`.
+ * A process that writes to an embedded store until it is killed, or refused: `node embedded-child.ts dir uploadId first step`. It records
+ * parts first, first + step, … several at once, beyond 10,000 from 1 on again, and tells of each acknowledged one by a line on standard
+ * output, of an outage by `unavailable`.
  */
 import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
@@ -11,12 +12,13 @@ const store = createEmbeddedStore({ dir });
 let next = Number(first);
 
 async function writer(): Promise<void> {
-  while (next <= 10_000) {
-    const number = next;
+  for (;;) {
+    const number = ((next - 1) % 10_000) + 1;
     next += Number(step);
     try {
       const outcome = await store.recordPart(uploadId, part(number, { token: number }));
-      if (outcome.recorded) process.stdout.write(`${number}\n`);
+      if (!outcome.recorded) return;
+      process.stdout.write(`${number}\n`);
     } catch (error) {
       if (!(error instanceof UploadStoreUnavailable)) throw error;
       process.stdout.write('unavailable\n');

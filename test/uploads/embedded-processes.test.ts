@@ -102,6 +102,7 @@ describe('the embedded store among processes', () => {
       for (const writer of writers) acknowledged.push(...writer.acknowledged);
       const numbers = await numbersOf(uploadId);
       expect(numbers).toEqual(expect.arrayContaining(acknowledged));
+      // Numbers of which none is taken yet, unless all are.
       first = (numbers.at(-1) ?? 0) + 100;
     }
     const database = new DatabaseSync(join(dir, 'uploads.sqlite'));

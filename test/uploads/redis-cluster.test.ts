@@ -82,12 +82,15 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store on
 
   uploadStoreContract(open);
 
-  test('a node that is away costs 503s, and the store comes back with it', async () => {
-    const store = createRedisStore({ url, keyPrefix: `test-${randomUUID()}:`, timeoutMs: 3_000 });
+  test('a node that is away costs 503s, and the store comes back with it', { timeout: 240_000 }, async () => {
+    const keyPrefix = `test-${randomUUID()}:`;
+    const store = createRedisStore({ url, keyPrefix, timeoutMs: 3_000 });
     try {
       // Enough of them that every node holds some.
       const records = Array.from({ length: 30 }, () => upload());
-      for (const record of records) await store.create(record);
+      const patient = createRedisStore({ url, keyPrefix, timeoutMs: 30_000 });
+      for (const record of records) await patient.create(record);
+      await patient.close();
       const [first] = nodes;
       if (first === undefined) throw new Error('no node');
       await first.stop();

@@ -46,7 +46,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Red
     await start('tls', ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files]);
 
     const url = `rediss://localhost:${port}/3`;
-    const trusting = createRedisStore({ url, tls: { ca: await readFile(certificate) } });
+    const trusting = createRedisStore({ url, tls: { ca: await readFile(certificate) }, timeoutMs: 20_000 });
     const strict = createRedisStore({ url, timeoutMs: 500 });
     try {
       const record = upload();
@@ -64,8 +64,11 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Red
     }
   });
 
-  test('redis+sentinel:// finds the master, and the next one when it is gone', async () => {
-    const master = await start('master', []);
+  // A sentinel that was not scheduled in time does nothing for half a minute ("TILT mode").
+  test('redis+sentinel:// finds the master, and the next one when it is gone', {
+    timeout: 240_000,
+  }, async () => {
+    const master = await start('master', ['--repl-diskless-sync-delay', '0']);
     const replica = await start('replica', ['--replicaof', '127.0.0.1', String(master.port)]);
     const admin = new Redis(replica.url);
     while (!(await admin.info('replication')).includes('master_link_status:up')) await sleep(50);
@@ -75,8 +78,9 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Red
       settings,
       [
         `sentinel monitor partway 127.0.0.1 ${master.port} 1`,
-        'sentinel down-after-milliseconds partway 500',
-        'sentinel failover-timeout partway 3000',
+        // Not so soon that a busy machine makes it look away.
+        'sentinel down-after-milliseconds partway 2000',
+        'sentinel failover-timeout partway 6000',
       ].join('\n'),
     );
     const sentinel = await startRedisServer({ dir, before: [settings], args: ['--sentinel'] });
