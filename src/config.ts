@@ -9,7 +9,7 @@ import { type Environment, Reader } from './config/reader.ts';
 import { readCredentials, readRouting, requireReadable } from './config/routing.ts';
 import { environmentName, settings, type Values } from './config/settings.ts';
 import type { Config } from './config/types.ts';
-import { isLoopback } from './config/values.ts';
+import { isLoopback, memoryShare } from './config/values.ts';
 
 export { ConfigError, type Problem } from './config/problems.ts';
 export type * from './config/types.ts';
@@ -88,6 +88,8 @@ export function loadConfig({ file, env, cwd, terminal = false }: LoadOptions): C
       maxRequests: values['limits.maxRequests'],
       maxRequestsPerConnection: values['limits.maxRequestsPerConnection'],
       maxRequestsPerIdentity: values['limits.maxRequestsPerIdentity'],
+      maxMemory:
+        values['limits.maxMemory'] === 'auto' ? memoryShare(values.workers) : values['limits.maxMemory'],
     },
     timeouts: {
       headersMs: values['timeouts.headers'],

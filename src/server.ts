@@ -9,6 +9,7 @@ import { Connection, type Exchange } from './server/connection.ts';
 import type { App, RequestEnv } from './server/env.ts';
 import { flushHeadAsLatin1 } from './server/head-encoding.ts';
 import { createHealth } from './server/health.ts';
+import { MemoryGuard } from './server/memory-guard.ts';
 import { type Refusal, refusalAnswer, refusals, refuse } from './server/refusal.ts';
 import { headerFault, maxHeaderSize } from './server/request-checks.ts';
 
@@ -26,6 +27,8 @@ export interface ServerOptions {
     /** Under way: in all, and on one connection (as many, unless given). */
     readonly maxRequests: number;
     readonly maxRequestsPerConnection?: number;
+    /** Bytes that the process may hold; beyond, few requests are taken. Default: no limit. */
+    readonly maxMemory?: number;
   };
   readonly timeouts: { readonly headersMs: number; readonly idleMs: number; readonly keepAliveMs: number };
 }
@@ -47,6 +50,12 @@ export function createServer(options: ServerOptions): GatewayServer {
   let requests = 0;
   const perConnection = limits.maxRequestsPerConnection ?? limits.maxRequests;
   let draining = false;
+  const memory = new MemoryGuard({
+    maxMemory: limits.maxMemory ?? Number.POSITIVE_INFINITY,
+    maxRequests: limits.maxRequests,
+    requests: () => requests,
+    log,
+  });
 
   const http = {
     keepAlive: true,
@@ -121,7 +130,7 @@ export function createServer(options: ServerOptions): GatewayServer {
       if (connection.closing && connection.exchanges.size === 0) connection.close();
     });
     if (health.answer(incoming, outgoing)) return;
-    const tooMany = requests > limits.maxRequests || connection.exchanges.size > perConnection;
+    const tooMany = requests > memory.maxRequests || connection.exchanges.size > perConnection;
     const fault = headerFault(incoming) ?? (tooMany ? refusals.busy : undefined);
     if (fault !== undefined) {
       exchange.notes.error = fault.code;
@@ -181,6 +190,7 @@ export function createServer(options: ServerOptions): GatewayServer {
       new Promise((resolve, reject) => {
         server.once('error', reject);
         server.listen({ ...options.listen }, () => {
+          memory.start();
           server.off('error', reject);
           server.on('error', (error) => log.error('the server failed', { error }));
           const address = server.address();
@@ -204,6 +214,7 @@ export function createServer(options: ServerOptions): GatewayServer {
       }, timeoutMs);
       await closed;
       clearTimeout(timer);
+      memory.stop();
       return cut;
     },
   };

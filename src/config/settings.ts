@@ -15,6 +15,7 @@ import {
   integer,
   listOf,
   matching,
+  memorySize,
   network,
   path,
   text,
@@ -330,6 +331,11 @@ export const settings = {
   'limits.maxRequestsPerIdentity': optional(
     integer(1, 1_000_000),
     'The same for one identity (the owner, a configured identity, or all who do not sign). Default: no limit of its own.',
+  ),
+  'limits.maxMemory': setting(
+    memorySize(64 * 1024 ** 2),
+    'auto',
+    'Memory that a worker may hold: while it holds more, new requests are answered 503 SlowDown, and those under way go on. `auto`: three quarters of what the container may use, or the machine has, for all workers together.',
   ),
   'timeouts.headers': setting(
     duration('100ms', '1h'),

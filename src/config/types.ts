@@ -137,6 +137,8 @@ export interface Config {
     readonly maxRequests: number;
     readonly maxRequestsPerConnection: number;
     readonly maxRequestsPerIdentity: number | undefined;
+    /** Bytes. */
+    readonly maxMemory: number;
   };
   readonly timeouts: {
     readonly headersMs: number;

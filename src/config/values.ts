@@ -1,6 +1,6 @@
 /** Kinds of values: text in, typed value out. */
 import { BlockList, isIP } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
 
 /** Thrown by a parser; the reader adds which setting it was. */
@@ -108,6 +108,34 @@ export const workerCount: ValueType<number> = {
   name: 'number or `auto`',
   parse: (value, base) => (value === 'auto' ? availableParallelism() : integer(1, 1024).parse(value, base)),
 };
+
+const unitBytes: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** Bytes. At least `min`. */
+export function memorySize(min: number): ValueType<number | 'auto'> {
+  return {
+    name: 'size or `auto`',
+    parse(value) {
+      if (value === 'auto') return value;
+      const [, count, unit] = /^(\d{1,9})(KiB|MiB|GiB)$/.exec(value) ?? [];
+      const bytes = Number(count ?? Number.NaN) * (unitBytes[unit ?? ''] ?? Number.NaN);
+      if (Number.isNaN(bytes))
+        throw new BadValue(
+          `'${value}' is not a size`,
+          "write a number and a unit, like '384MiB' or '2GiB', or auto",
+        );
+      if (bytes < min) throw new BadValue(`'${value}' is too little`, `use at least ${min / 1024 ** 2}MiB`);
+      return bytes;
+    },
+  };
+}
+
+/** Three quarters of what the container may use, or of the machine, for each of these processes. Bytes. */
+export function memoryShare(workers: number): number {
+  // Without a limit it is the largest number there is.
+  const available = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
+  return Math.floor((available * 0.75) / workers);
+}
 
 export interface Address {
   readonly host: string;

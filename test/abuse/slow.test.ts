@@ -6,6 +6,7 @@ import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Stand } from '../faults/kit.ts';
+import type { RawAnswer } from '../kit/raw-request.ts';
 import { everything, expectService, md5, mib, open, signedPut, startTarget } from './kit.ts';
 
 let stand: Stand;
@@ -114,4 +115,44 @@ test('100 readers that take nothing are cut, and their objects are never in memo
     100 * 2 * mib,
   );
   await expectService(stand);
+});
+
+test('readers that take nothing fill memory to its bound only: others are told to slow down, until those are gone', async () => {
+  const bound = 256 * mib;
+  const own = await startTarget({
+    PARTWAY_LIMITS_MAX_MEMORY: `${bound / mib}MiB`,
+  });
+  try {
+    await own.put('large', large);
+    const get = new GetObjectCommand({ Bucket: own.bucket, Key: 'large' });
+    const url = new URL(await getSignedUrl(own.gateway.client, get));
+    const request = `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`;
+    const sockets: Socket[] = [];
+    let highest = 0;
+    // Without a bound they would take some 400 MiB.
+    for (let wave = 0; wave < 25; wave++) {
+      for (let each = 0; each < 20; each++) {
+        const socket = await open(own);
+        socket.pause();
+        socket.write(request);
+        sockets.push(socket);
+      }
+      await sleep(150);
+      highest = Math.max(highest, await own.memory());
+    }
+    // Memory that was given back is resident until it is used again.
+    expect(highest).toBeLessThan(bound + 96 * mib);
+    const more = (): Promise<RawAnswer> => own.get('large');
+    await expect.poll(async () => (await more()).status, { timeout: 60_000, interval: 500 }).toBe(503);
+    const refused = await more();
+    expect([refused.element('Code'), refused.headers['retry-after']]).toEqual(['SlowDown', '1']);
+    expect((await fetch(`${own.gateway.endpoint}/-/healthz`)).status).toBe(200);
+    expect(await own.ready()).toBe(200);
+    close(sockets);
+    await expect.poll(async () => (await more()).status, { timeout: 60_000, interval: 500 }).toBe(200);
+    await expectService(own);
+    own.expectNoFailure();
+  } finally {
+    await own.close();
+  }
 });

@@ -49,6 +49,30 @@ describe('limits', () => {
     await first.until('GET /4 0');
   });
 
+  test('while memory is full, few are served at once, health beside them, and those under way go on', async () => {
+    const gate = gated();
+    const limits = { maxConnections: 100, maxRequests: 100, maxMemory: 1 };
+    await using running = await start(gate.app, { limits });
+    const said = (message: string): boolean =>
+      logLines(running.log).some((line) => line['message'] === message);
+    const full = 'memory is full: new requests are answered SlowDown; see limits.maxMemory';
+    const clients = Array.from({ length: 20 }, () => raw(running.port));
+    for (const [index, client] of clients.entries()) client.send(`GET /${index} HTTP/1.1\r\n${host}\r\n`);
+    await expect.poll(gate.waiting).toBe(20);
+    await expect.poll(() => said(full)).toBe(true);
+    const refused = await exchange(running.port, `GET /more HTTP/1.1\r\n${host}\r\n`);
+    expect(refused).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 1\r\n[\s\S]*<Code>SlowDown<\/Code>/i);
+    const probe = `GET /-/healthz HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
+    expect(await exchange(running.port, probe)).toContain('200 OK');
+    gate.open();
+    for (const [index, client] of clients.entries()) await client.until(`GET /${index} 0`);
+    await expect.poll(() => said('there is memory again')).toBe(true);
+    for (const client of clients) client[Symbol.dispose]();
+    using after = raw(running.port);
+    after.send(`GET /after HTTP/1.1\r\n${host}\r\n`);
+    await after.until('GET /after 0');
+  });
+
   test('connections beyond the limit are closed', async () => {
     await using running = await start(echo, { limits: { maxConnections: 1, maxRequests: 100 } });
     using first = raw(running.port);
