@@ -4,9 +4,10 @@ import { relative, resolve, sep } from 'node:path';
 import { readAccessPoints } from './config/access-points.ts';
 import { readIdentities } from './config/identities.ts';
 import { parseMasterKeys } from './config/master-keys.ts';
+import { checkKeyPair } from './config/named-files.ts';
 import { ConfigError } from './config/problems.ts';
 import { type Environment, Reader } from './config/reader.ts';
-import { readCredentials, readRouting, requireReadable } from './config/routing.ts';
+import { readCredentials, readRouting } from './config/routing.ts';
 import { environmentName, settings, type Values } from './config/settings.ts';
 import type { Config } from './config/types.ts';
 import { isLoopback, memoryShare } from './config/values.ts';
@@ -144,15 +145,15 @@ function readTls(reader: Reader, values: Values<typeof settings>): Config['tls']
     );
     return undefined;
   }
-  requireReadable(reader, 'tls.certFile', certFile);
-  requireReadable(reader, 'tls.keyFile', keyFile);
+  checkKeyPair(reader, { certFile, keyFile });
   return { certFile, keyFile };
 }
 
 /** What no setting can be blamed for alone. */
 function checkTogether(reader: Reader, config: Config): void {
   const { host } = config.listen;
-  if (!hasKeys(config) && !config.allowInsecureListen && !isLoopback(host)) {
+  const misspelt = reader.isFaulty('accessKeyId', 'secretAccessKey');
+  if (!hasKeys(config) && !misspelt && !config.allowInsecureListen && !isLoopback(host)) {
     reader.report(
       `listen (${environmentName('listen')})`,
       `${host} can be reached from other machines, and no credentials are configured`,

@@ -2,9 +2,17 @@
 import { createHash } from 'node:crypto';
 import { type ActionGroup, actionGroups } from '../access/actions.ts';
 import type { Grant } from '../access/grants.ts';
+import { readNamed } from './named-files.ts';
 import { suggestion } from './problems.ts';
 import { type Environment, isMapping, Reader, toMapping } from './reader.ts';
-import { credentialSettings, grantSettings, identitySettings, keySettings, type Values } from './settings.ts';
+import {
+  credentialSettings,
+  environmentName,
+  grantSettings,
+  identitySettings,
+  keySettings,
+  type Values,
+} from './settings.ts';
 import type { Credential, IdentityConfig, KeyConfig } from './types.ts';
 
 export interface IdentitiesConfig {
@@ -40,6 +48,8 @@ export function readIdentities(
     reader.report(reader.place([given]), 'is given, and so is identitiesFile', 'keep them in one place');
   }
   const own = new Reader(sources.env, sources.cwd);
+  const key = `identitiesFile (${environmentName('identitiesFile')})`;
+  if (readNamed(reader, key, sources.file) === undefined) return { identities: [], anonymous: [] };
   const found = own.open(sources.file);
   own.refuseUnknown(found, [], {}, sections);
   const read = readSections(own, found, sources);
@@ -76,7 +86,7 @@ interface Entry {
 
 function entriesOf(reader: Reader, value: unknown, path: readonly string[]): readonly Entry[] {
   if (value === undefined || value === null) return [];
-  const place = path.length === 1 ? reader.place(path) : path.join('.');
+  const place = reader.place(path);
   if (!Array.isArray(value)) {
     reader.report(place, 'is not a list', 'write its entries below it, each with a `- ` in front');
     return [];

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { type Problem, suggestion } from './problems.ts';
 import { environmentName, type Setting, type Values } from './settings.ts';
-import { BadValue } from './values.ts';
+import { BadValue, withArticle } from './values.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 type Table = Readonly<Record<string, Setting<unknown>>>;
@@ -54,14 +54,16 @@ export class Reader {
     const lines = new LineCounter();
     const document = parseDocument(content, { lineCounter: lines });
     this.#file = { name: file, base: dirname(resolve(this.#cwd, file)), document, lines };
-    for (const error of document.errors) {
+    for (const error of document.errors.filter(({ code }) => code === 'DUPLICATE_KEY')) {
       const { line } = lines.linePos(error.pos[0]);
-      const twice = error.code === 'DUPLICATE_KEY';
-      this.report(
-        `${file}:${line}`,
-        twice ? 'the same key is given twice' : (error.message.split('\n')[0] ?? error.code),
-        twice ? 'keep one of them' : 'mend the YAML',
-      );
+      this.report(`${file}:${line}`, 'the same key is given twice', 'keep one of them');
+    }
+    // What the parser says of the rest of a file that it lost the thread in is of no use.
+    const broken = document.errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+    if (broken !== undefined) {
+      const { line, col } = lines.linePos(broken.pos[0]);
+      const [what = broken.code] = broken.message.split(/ at line \d+, column \d+|\n/);
+      this.report(`${file}:${line}:${col}`, `is no YAML: ${what}`, 'mend it there, or just above');
     }
     if (document.errors.length > 0 || document.contents === null) return {};
     if (!isMap(document.contents)) {
@@ -73,14 +75,14 @@ export class Reader {
 
   /** How to name a place in the file: `partway.yaml:3 azure.account`. */
   place(path: readonly string[]): string {
-    if (this.#file === undefined) return path.join('.');
+    if (this.#file === undefined) return written(path);
     const { name, document, lines } = this.#file;
     const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
     const pair = isMap(parent)
       ? parent.items.find((item) => isScalar(item.key) && String(item.key.value) === path.at(-1))
       : undefined;
     const start = isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
-    return `${name}${start === undefined ? '' : `:${lines.linePos(start).line}`} ${path.join('.')}`;
+    return `${name}${start === undefined ? '' : `:${lines.linePos(start).line}`} ${written(path)}`;
   }
 
   /**
@@ -149,11 +151,7 @@ export class Reader {
     if (value === undefined) return undefined;
     const text = asText(value, setting);
     if (text === undefined) {
-      const fix =
-        setting.type.list === true
-          ? 'write a list of texts'
-          : `write ${setting.type.name}, in quotes if it looks like something else`;
-      this.report(where, 'is not of the right kind', fix);
+      this.report(where, ...misread(value, setting));
       return undefined;
     }
     return { text, base, where };
@@ -255,6 +253,26 @@ function asText(value: unknown, setting: Setting<unknown>): string | undefined {
   return typeof value === 'boolean' && wanted.includes('true') ? String(value) : undefined;
 }
 
+/** What is wrong with a value that is no text, and what to do. */
+function misread(value: unknown, { parse, secret, type }: Setting<unknown>): [problem: string, fix: string] {
+  if (type.list === true)
+    return ['is no list of texts', 'write texts, in quotes if they look like something else'];
+  if (typeof value === 'object')
+    return [`is a ${Array.isArray(value) ? 'list' : 'mapping'}`, `write ${withArticle(type.name)}`];
+  try {
+    parse(String(value), '');
+  } catch (error) {
+    if (error instanceof BadValue) return [secret ? 'is not usable' : error.message, error.fix];
+    throw error;
+  }
+  return [`is read as a ${typeof value}, not as text`, 'put it in quotes'];
+}
+
+/** `identities[0].keys[1].accessKeyId` */
+function written(path: readonly string[]): string {
+  return path.reduce((text, part) => (/^\d+$/.test(part) ? `${text}[${part}]` : `${text}.${part}`));
+}
+
 export function reason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
@@ -265,6 +283,8 @@ export function reason(error: unknown): string {
       return 'permission denied';
     case 'EISDIR':
       return 'it is a directory';
+    case 'ENOTDIR':
+      return 'a part of the path is a file';
     default:
       return error instanceof Error ? error.message : String(error);
   }

@@ -1,7 +1,7 @@
 /** The structured parts of the file: `credentials:`, `backends:` and `buckets:`, and what they say together. */
-import { accessSync, constants } from 'node:fs';
+import { checkGoogleKey } from './named-files.ts';
 import { suggestion } from './problems.ts';
-import { isMapping, type Reader, reason, toMapping } from './reader.ts';
+import { isMapping, type Reader, toMapping } from './reader.ts';
 import { backendSettings, credentialSettings, environmentName, type Values } from './settings.ts';
 import type { BackendConfig, BucketRouteConfig, Credential } from './types.ts';
 
@@ -158,7 +158,7 @@ function toBackend(
 /** What its settings must say together; only for backends that are used. */
 function checkBackend(reader: Reader, backend: BackendConfig, place: string): void {
   if (backend.kind === 'gcs' && backend.keyFile !== undefined)
-    requireReadable(reader, `${place}.keyFile`, backend.keyFile);
+    checkGoogleKey(reader, `${place}.keyFile`, backend.keyFile);
   if (backend.kind !== 'azure') return;
   const section = backend.name === backend.kind ? backend.kind : `backends.${backend.name}`;
   if (reader.isFaulty(...Object.keys(backendSettings.azure).map((key) => `${section}.${key}`))) return;
@@ -182,14 +182,6 @@ function checkBackend(reader: Reader, backend: BackendConfig, place: string): vo
     reader.report(`${place}.account`, 'is missing beside accountKey', 'name the storage account');
   if (accountKey !== undefined && sasToken !== undefined)
     reader.report(`${place}.sasToken`, 'is given, and so is accountKey', 'keep one of them');
-}
-
-export function requireReadable(reader: Reader, key: string, file: string): void {
-  try {
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    reader.report(key, `${file} cannot be read: ${reason(error)}`, 'name an existing, readable file');
-  }
 }
 
 interface Buckets {

@@ -42,10 +42,19 @@ export function choice<const T extends string>(...choices: readonly T[]): ValueT
     parse(value) {
       const found = choices.find((each) => each === value);
       if (found === undefined)
-        throw new BadValue(`'${value}' is not one of them`, `use ${choices.join(' or ')}`);
+        throw new BadValue(`'${value}' is not one of its values`, `use ${alternatives(choices)}`);
       return found;
     },
   };
+}
+
+/** `a, b or c` */
+function alternatives(words: readonly string[]): string {
+  return words.join(', ').replace(/, (?=[^,]*$)/, ' or ');
+}
+
+export function withArticle(name: string): string {
+  return `${/^[aeio]/i.test(name) ? 'an' : 'a'} ${name}`;
 }
 
 /** A moment, as ISO 8601 with its zone. */
@@ -65,7 +74,10 @@ export function integer(min: number, max: number): ValueType<number> {
     parse(value) {
       const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
       if (!(number >= min && number <= max))
-        throw new BadValue(`'${value}' is out of range`, `use a whole number from ${min} to ${max}`);
+        throw new BadValue(
+          Number.isNaN(number) ? `'${value}' is not a whole number` : `'${value}' is out of range`,
+          `use a whole number from ${min} to ${max}`,
+        );
       return number;
     },
   };
@@ -106,7 +118,14 @@ function milliseconds(value: string): number {
 
 export const workerCount: ValueType<number> = {
   name: 'number or `auto`',
-  parse: (value, base) => (value === 'auto' ? availableParallelism() : integer(1, 1024).parse(value, base)),
+  parse(value, base) {
+    if (value === 'auto') return availableParallelism();
+    try {
+      return integer(1, 1024).parse(value, base);
+    } catch (error) {
+      throw error instanceof BadValue ? new BadValue(error.message, `${error.fix}, or auto`) : error;
+    }
+  },
 };
 
 const unitBytes: Readonly<Record<string, number>> = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
@@ -172,7 +191,7 @@ export function matching(name: string, pattern: RegExp, fix: string): ValueType<
   return {
     name,
     parse(value) {
-      if (!pattern.test(value)) throw new BadValue(`'${value}' is not a ${name}`, fix);
+      if (!pattern.test(value)) throw new BadValue(`'${value}' is not ${withArticle(name)}`, fix);
       return value;
     },
   };

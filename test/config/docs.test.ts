@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { environmentName, type SettingKey, settings } from '../../src/config/settings.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
+import { type CertificateFiles, makeCertificate } from '../kit/certificate.ts';
 
 const page = new URL('../../docs/configuration.md', import.meta.url);
 
@@ -36,16 +37,22 @@ test('docs/configuration.md shows every setting as it is', async () => {
 
 describe('examples', () => {
   let directory = '';
+  let files: CertificateFiles & { readonly secret: string };
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), 'partway-examples-'));
     // Good as a secret and as a Redis URL.
     writeFileSync(join(directory, 'secret'), 'redis://localhost');
+    files = { secret: join(directory, 'secret'), ...makeCertificate(directory) };
   });
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
   const load = (yaml: string): Config => {
     const file = join(directory, 'partway.yaml');
-    writeFileSync(file, yaml.replace(/\/(run\/secrets|etc\/partway)\/[\w.-]+/g, join(directory, 'secret')));
+    const here = yaml
+      .replaceAll('/etc/partway/cert.pem', files.certFile)
+      .replaceAll('/etc/partway/key.pem', files.keyFile)
+      .replace(/\/run\/secrets\/[\w.-]+/g, files.secret);
+    writeFileSync(file, here);
     return loadConfig({ env: {}, cwd: directory, file });
   };
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Config, ConfigError, loadConfig, type Problem } from '../../src/config.ts';
+import { type CertificateFiles, makeCertificate } from '../kit/certificate.ts';
 
 let cwd = '';
 beforeAll(() => {
@@ -175,8 +176,8 @@ azure:
       [
         'PARTWAY_LISTN: is not a setting',
         "PARTWAY_LISTEN: '9000' is not host:port",
-        "PARTWAY_WORKERS: 'many' is out of range",
-        "PARTWAY_DURABILITY: 'maybe' is not one of them",
+        "PARTWAY_WORKERS: 'many' is not a whole number",
+        "PARTWAY_DURABILITY: 'maybe' is not one of its values",
         "PARTWAY_TRUSTED_PROXIES: '10.0.0.0/33' is not an address or range",
         "PARTWAY_UPLOADS_MAX_AGE: '7' is not a duration",
         "backend (PARTWAY_BACKEND): there is no backend 'azur'",
@@ -184,7 +185,7 @@ azure:
         'tls.keyFile (PARTWAY_TLS_KEY_FILE): is missing',
         'partway.yaml:1 regoin: is not a setting',
         'partway.yaml:2 fs.rot: is not a setting',
-        "partway.yaml:4 log.level: 'loud' is not one of them",
+        "partway.yaml:4 log.level: 'loud' is not one of its values",
         'partway.yaml:5 tls: is not a mapping',
         "partway.yaml:7 azure.account: 'Bad_Name' is not a storage account",
       ].sort(),
@@ -198,14 +199,22 @@ azure:
   test.each([
     ['a file that is not there', { PARTWAY_CONFIG: 'nowhere.yaml' }, undefined, 'no such file'],
     ['broken YAML', {}, 'a: [1\n', 'Flow sequence'],
+    [
+      'a file of identities that is not there',
+      {},
+      'identitiesFile: nowhere.yaml\n',
+      'nowhere.yaml cannot be read: no such file',
+    ],
     ['a list instead of a mapping', {}, '- a\n', 'is not a mapping'],
     ['a key given twice', {}, 'region: a\nregion: b\n', 'the same key is given twice'],
     [
       'a number where text is meant',
       {},
       'accessKeyId: 0123\nsecretAccessKey: "12345678"\n',
-      'is not of the right kind',
+      'is read as a number, not as text',
     ],
+    ['a list where text is meant', {}, 'region: [a]\n', 'is a list'],
+    ['a bare number for a duration', {}, 'uploads: { maxAge: 7 }\n', "'7' is not a duration"],
     ['a retention below a day', { PARTWAY_UPLOADS_RETENTION: '23h' }, undefined, 'out of range'],
     ['a Redis URL that is none', { PARTWAY_REDIS_URL: 'http://:canary@h' }, undefined, 'is not usable'],
     ['an endpoint that is no HTTP URL', { PARTWAY_GCS_ENDPOINT: 'ftp://x' }, undefined, 'not a URL'],
@@ -230,6 +239,23 @@ azure:
         .map(({ problem }) => problem)
         .join('\n'),
     ).toContain(text);
+  });
+
+  test('YAML that breaks off is told once, with its place', () => {
+    const found = problems({}, 'listen: 127.0.0.1:9000\n listne: x\nregion: a\nworkers: 1\n');
+    expect(found).toHaveLength(1);
+    expect(found[0]?.key).toMatch(/partway\.yaml:\d+:\d+$/);
+    expect(found[0]?.problem).not.toMatch(/at line/);
+  });
+
+  test('keys that cannot be read are not missing', () => {
+    expect(
+      problems({
+        PARTWAY_LISTEN: '0.0.0.0:9000',
+        PARTWAY_ACCESS_KEY_ID: 'a',
+        PARTWAY_SECRET_ACCESS_KEY: 'long-enough',
+      }),
+    ).toMatchObject([{ key: 'PARTWAY_ACCESS_KEY_ID', problem: "'a' is not an access key ID" }]);
   });
 
   test('variables that Kubernetes sets for a service called "partway" are not ours', () => {
@@ -345,6 +371,7 @@ buckets:
     ['no kind', 'backends: { x: {} }\n', 'is missing'],
     ['an unknown kind', 'backends: { x: { kind: s3 } }\n', 'is not a kind of backend'],
     ['a name that is taken', 'backends: { gcs: { kind: gcs } }\n', 'the top level configures'],
+    ['a key file that holds none', 'backend: gcs\ngcs: { keyFile: /dev/null }\n', 'no credentials of Google'],
     ['a key file that is not there', 'backend: gcs\ngcs: { keyFile: nowhere.json }\n', 'no such file'],
   ])('%s is a problem', (_, yaml, text) => {
     expect(
@@ -355,12 +382,40 @@ buckets:
   });
 });
 
-test('TLS files must be readable', () => {
-  mkdirSync(join(cwd, 'tls'), { recursive: true });
-  writeFileSync(join(cwd, 'tls/cert.pem'), '');
-  expect(
-    problems({ PARTWAY_TLS_CERT_FILE: 'tls/cert.pem', PARTWAY_TLS_KEY_FILE: 'tls/key.pem' }),
-  ).toMatchObject([{ key: 'tls.keyFile', problem: expect.stringContaining('no such file') }]);
+describe('TLS files', () => {
+  let one: CertificateFiles;
+  let other: CertificateFiles;
+  beforeAll(() => {
+    mkdirSync(join(cwd, 'tls'));
+    one = makeCertificate(join(cwd, 'tls'), 'one');
+    other = makeCertificate(join(cwd, 'tls'), 'other');
+    writeFileSync(join(cwd, 'tls/none.pem'), 'none');
+  });
+  const told = (certFile: string, keyFile: string): readonly Problem[] =>
+    problems({ PARTWAY_TLS_CERT_FILE: certFile, PARTWAY_TLS_KEY_FILE: keyFile });
+
+  test('of one pair are no problem', () => {
+    expect(told(one.certFile, one.keyFile)).toEqual([]);
+  });
+
+  test('must be there', () => {
+    expect(told(one.certFile, 'tls/key.pem')).toMatchObject([
+      { key: 'tls.keyFile', problem: expect.stringContaining('no such file') },
+    ]);
+  });
+
+  test('must hold a certificate and a key', () => {
+    expect(told('tls/none.pem', 'tls/none.pem')).toMatchObject([
+      { key: 'tls.certFile', problem: expect.stringContaining('holds no certificate') },
+      { key: 'tls.keyFile', problem: expect.stringContaining('holds no private key') },
+    ]);
+  });
+
+  test('must belong to each other', () => {
+    expect(told(one.certFile, other.keyFile)).toMatchObject([
+      { key: 'tls.keyFile', problem: expect.stringContaining('is not the key of') },
+    ]);
+  });
 });
 
 test('a configuration survives the way to a worker process as JSON', () => {

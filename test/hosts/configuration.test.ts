@@ -42,19 +42,19 @@ it.each([
   ["accessPoints: [{ name: abc, account: '123456789012' }]", 'partway.yaml:1 accessPoints[0]: has no bucket'],
   [
     'accessPoints: [{ name: abc, account: 123456789012, bucket: abc }]',
-    'accessPoints.0.account: is not of the right kind',
+    'accessPoints[0].account: is read as a number, not as text',
   ],
   [
     "accessPoints: [{ name: abc, account: '12', bucket: abc }]",
-    "accessPoints.0.account: '12' is not a twelve-digit account",
+    "accessPoints[0].account: '12' is not a twelve-digit account",
   ],
   [
     "accessPoints: [{ name: abc, account: '123456789012', bucket: a/b }]",
-    "accessPoints.0.bucket: 'a/b' is not a bucket",
+    "accessPoints[0].bucket: 'a/b' is not a bucket",
   ],
   [
     "accessPoints: [{ name: abc, account: '123456789012', bucket: abc, alias: x }]",
-    'accessPoints.0.alias: is not a setting',
+    'accessPoints[0].alias: is not a setting',
   ],
   [
     "accessPoints: [{ name: abc, account: '123456789012', bucket: abc }, { name: abc, account: '123456789012', bucket: def }]",

@@ -1,19 +1,16 @@
 /** TLS and sentinels, with servers of their own. */
-import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
+import { makeCertificate } from '../kit/certificate.ts';
 import { freePort } from '../kit/free-port.ts';
 import { type RedisServer, startRedisServer } from '../setup/redis.ts';
 import { part, upload } from './fixtures.ts';
-
-const run = promisify(execFile);
 
 describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Redis', () => {
   let dir: string;
@@ -36,17 +33,13 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Red
   }
 
   test('rediss:// speaks TLS, and trusts only the given authority', async () => {
-    const [key, certificate] = [join(dir, 'key.pem'), join(dir, 'certificate.pem')];
-    await run('openssl', [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
-      ...['-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate],
-    ]);
+    const { certFile, keyFile } = makeCertificate(dir);
     const port = await freePort();
-    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+    const files = ['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', certFile];
     await start('tls', ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files]);
 
     const url = `rediss://localhost:${port}/3`;
-    const trusting = createRedisStore({ url, tls: { ca: await readFile(certificate) }, timeoutMs: 20_000 });
+    const trusting = createRedisStore({ url, tls: { ca: await readFile(certFile) }, timeoutMs: 20_000 });
     const strict = createRedisStore({ url, timeoutMs: 500 });
     try {
       const record = upload();

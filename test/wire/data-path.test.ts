@@ -3,13 +3,12 @@
  * slowly, some encrypted. Their memory is used again, so every byte and every ETag is compared. `DATA_PATH_SEED` repeats a run,
  * `DATA_PATH_ROUNDS` makes it longer.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
@@ -25,6 +24,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { slabBytes } from '../../src/http/slabs.ts';
+import { makeCertificate } from '../kit/certificate.ts';
 import { type Deployment, newClient, newDeployment, removeDeployment } from '../kit/gateway.ts';
 import { random } from '../kit/random.ts';
 import { payloadKinds, type SignedUpload, signedUpload } from '../kit/signed-upload.ts';
@@ -79,18 +79,14 @@ const refused: string[] = [];
 
 beforeAll(async () => {
   deployment = await newDeployment();
-  const [cert, tlsKey] = [join(deployment.dir, 'cert.pem'), join(deployment.dir, 'key.pem')];
-  const wanted =
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost';
-  const more = ['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', tlsKey, '-out', cert];
-  execFileSync('openssl', [...wanted.split(' '), ...more], { stdio: 'ignore' });
+  const { certFile, keyFile } = makeCertificate(deployment.dir);
   const script = fileURLToPath(new URL('both-doors.ts', import.meta.url));
-  gateway = spawn(process.execPath, [script, deployment.dir, cert, tlsKey], {
+  gateway = spawn(process.execPath, [script, deployment.dir, certFile, keyFile], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const [line] = (await once(gateway.stdout as Readable, 'data')) as [Buffer];
   const [port = 0, tlsPort = 0] = line.toString().split(' ').map(Number);
-  const ca = readFileSync(cert);
+  const ca = readFileSync(certFile);
   const httpsAgent = new Agent({ ca, keepAlive: true });
   doors = [
     {
