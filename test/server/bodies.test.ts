@@ -100,26 +100,33 @@ describe('a request that is refused before its body was read', () => {
 });
 
 describe('a body that is cut short', () => {
-  const failing = (failures: unknown[]): App => ({
-    async fetch(request, env) {
-      try {
-        return await echo.fetch(request, env);
-      } catch (error) {
-        failures.push(error);
-        return new Response('cut', { status: 400 });
-      }
-    },
-  });
+  /** Tells when the body is being read, and how it failed. */
+  function failing() {
+    const failures: unknown[] = [];
+    const reading = Promise.withResolvers<void>();
+    const app: App = {
+      async fetch(request, env) {
+        env.incoming.once('data', () => reading.resolve());
+        try {
+          return await echo.fetch(request, env);
+        } catch (error) {
+          failures.push(error);
+          return new Response('cut', { status: 400 });
+        }
+      },
+    };
+    return { app, failures, reading: reading.promise };
+  }
 
   test.each([
     ['declared', 'Content-Length: 10\r\n\r\n01234'],
     ['chunked', 'Transfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n'],
   ])('half-closed, %s: the application sees it fail, the client is told', async (_, rest) => {
-    const failures: unknown[] = [];
-    await using running = await start(failing(failures));
+    const { app, failures, reading } = failing();
+    await using running = await start(app);
     using client = raw(running.port);
     client.send(`PUT /a HTTP/1.1\r\n${host}${rest}`);
-    await sleep(50);
+    await reading;
     client.socket.end();
     const answer = await client.closed();
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
@@ -131,11 +138,11 @@ describe('a body that is cut short', () => {
     ['declared', 'Content-Length: 10\r\n\r\n01234'],
     ['chunked', 'Transfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n'],
   ])('closed by a reset, %s: the application sees it fail', async (_, rest) => {
-    const failures: unknown[] = [];
-    await using running = await start(failing(failures));
+    const { app, failures, reading } = failing();
+    await using running = await start(app);
     using client = raw(running.port);
     client.send(`PUT /a HTTP/1.1\r\n${host}${rest}`);
-    await sleep(50);
+    await reading;
     client.socket.resetAndDestroy();
     await expect.poll(() => failures).toHaveLength(1);
     await expect

@@ -59,7 +59,7 @@ export function npmStart(cwd: string): GatewayProcess {
     spawn('npm', ['start'], {
       cwd: repository,
       env: {
-        ...process.env,
+        ...withoutSettings(process.env),
         PARTWAY_LISTEN: '127.0.0.1:0',
         PARTWAY_FS_ROOT: join(cwd, 'data'),
         PARTWAY_STATE_DIR: join(cwd, 'state'),
@@ -67,6 +67,10 @@ export function npmStart(cwd: string): GatewayProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     }),
   );
+}
+
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('PARTWAY_')));
 }
 
 function watch(child: ChildProcessByStdio<null, Readable, Readable>): GatewayProcess {
@@ -107,7 +111,7 @@ function watch(child: ChildProcessByStdio<null, Readable, Readable>): GatewayPro
     ended,
     async listening() {
       for (;;) {
-        const endpoint = /serves S3 on (\S+)/.exec(stdout)?.[1];
+        const endpoint = /serves S3 on (\S+)\s/.exec(stdout)?.[1];
         if (endpoint !== undefined) return endpoint;
         if (over) throw new Error(`it ended: ${stderr}`);
         await new Promise<void>((resolve) => wake.push(resolve));

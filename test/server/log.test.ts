@@ -161,9 +161,9 @@ describe('the writer', () => {
     reader.stdout.on('data', (data: Buffer) => {
       text += data.toString();
     });
-    await expect.poll(() => text, { timeout: 10_000 }).toMatch(/lost \d+\n/);
+    await expect.poll(() => text).toMatch(/lost \d+\n/);
     writer.write('back again');
-    await expect.poll(() => text, { timeout: 10_000 }).toContain('back again\n');
+    await expect.poll(() => text).toContain('back again\n');
     await writer.flush();
     const kept = text.match(/^\d+ x{999}$/gm)?.length ?? 0;
     const lost = [...text.matchAll(/^lost (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
