@@ -39,7 +39,7 @@ beforeAll(async () => {
   bench = await azureBench();
   adapter = bench.adapter;
   hasty = await bench.make({
-    limits: { requestMs: 2_000, copyMs: 2_000, stallMs: 2_000, tries: 2, maxPauseMs: 20 },
+    limits: { requestMs: 4_000, copyMs: 4_000, stallMs: 4_000, tries: 2, maxPauseMs: 20 },
   });
 });
 afterEach(() => {
@@ -366,12 +366,12 @@ describe('a download', () => {
       source: first,
       start: 0,
       end: data.length - 1,
-      stallMs: 20,
+      stallMs: 300,
       tries: 4,
       signal: undefined,
       async reopen(from) {
         asked.push(from);
-        await sleep(200);
+        await sleep(1_000);
         return Readable.from(chunksOf(data.subarray(from)), { objectMode: false });
       },
     });

@@ -46,7 +46,8 @@ async function packInto(root: string): Promise<Omit<InstalledPackage, 'remove'>>
   const filename = packed.trim().split('\n').at(-1) ?? '';
   const listed = await run('tar', ['-tzf', join(root, filename)], root);
   await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }\n');
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(root, filename)], project);
+  const patiently = ['--prefer-offline', '--fetch-retries=5', '--no-audit', '--no-fund'];
+  await run('npm', ['install', ...patiently, join(root, filename)], project);
   const files = listed
     .trim()
     .split('\n')
@@ -54,14 +55,16 @@ async function packInto(root: string): Promise<Omit<InstalledPackage, 'remove'>>
   return { project, files };
 }
 
+/** Where to write, and how to reach the registry. */
+const inherited =
+  /^(HOME|TMPDIR|NODE_EXTRA_CA_CERTS|npm_config_(cafile|registry)|(https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)$/;
+
 /** Node as it runs the tests comes first: the one on PATH may be too old. */
 function environment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const { PATH = '', HOME, npm_config_cafile, NODE_EXTRA_CA_CERTS } = process.env;
+  const { PATH = '' } = process.env;
   return {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => inherited.test(name))),
     PATH: `${dirname(process.execPath)}${delimiter}${PATH}`,
-    HOME,
-    npm_config_cafile,
-    NODE_EXTRA_CA_CERTS,
     ...extra,
   };
 }
@@ -99,7 +102,7 @@ export async function startServing(
   const endpoint = await new Promise<string>((resolve, reject) => {
     const read = (chunk: Buffer): void => {
       output += chunk.toString();
-      const found = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
+      const found = /http:\/\/127\.0\.0\.1:\d+(?=\D)/.exec(output)?.[0];
       if (found !== undefined) resolve(found);
     };
     child.stdout.on('data', read);

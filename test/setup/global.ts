@@ -14,6 +14,9 @@ const services: ReadonlyArray<readonly [name: string, start: StartService]> = [
 ];
 
 export default async function setup(): Promise<() => Promise<void>> {
+  // Whoever sits behind a proxy has these servers here all the same.
+  for (const name of ['NO_PROXY', 'no_proxy'])
+    process.env[name] = [process.env[name], '127.0.0.1', 'localhost'].filter(Boolean).join(',');
   const running: Service[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(running.splice(0).map((service) => service.stop()));

@@ -48,9 +48,9 @@ describe('files of other programs', () => {
     expect(await list(adapter, bucket)).toEqual(['deep/file.txt']);
     await expectObject(adapter, bucket, 'deep/file.txt', 'hello');
     await expectForeign(adapter, bucket, 'deep/file.txt');
-    const { mtimeMs } = await fs.stat(join(root.path, bucket, 'deep/file.txt'));
+    const { mtimeNs } = await fs.stat(join(root.path, bucket, 'deep/file.txt'), { bigint: true });
     const { lastModified, version } = await adapter.headObject({ bucket, key: 'deep/file.txt' });
-    expect(lastModified.getTime()).toBe(Math.floor(mtimeMs));
+    expect(lastModified.getTime()).toBe(Number(mtimeNs / 1_000_000n));
     await adapter.setAttributes({ bucket, key: 'deep/file.txt', version, attributes: described });
     expect((await adapter.headObject({ bucket, key: 'deep/file.txt' })).attributes).toEqual(described);
   });

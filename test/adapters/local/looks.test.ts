@@ -1,5 +1,5 @@
 import nodeFiles from 'node:fs/promises';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Looks, nodeLooks, type SyncLooks } from '../../../adapters/local/looks.ts';
 import { makeRoot, watch } from './kit.ts';
 
@@ -34,22 +34,31 @@ it('sees the same directly and over the thread pool', async () => {
 
 it('goes over the thread pool once the disk makes it wait', async () => {
   const { fs, log } = watch();
+  let now = 1_000;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
   let slow = false;
   const waiting: SyncLooks = {
     ...nodeLooks,
     lstat(path) {
-      const until = performance.now() + (slow ? 6 : 0);
-      while (performance.now() < until);
+      if (slow) now += 6;
       return nodeLooks.lstat(path);
     },
   };
-  const looks = new Looks(fs, waiting);
-  await looks.lstat(root.path);
-  expect(log).toHaveLength(0);
-  slow = true;
-  for (let i = 0; i < 20; i++) await looks.lstat(root.path);
-  const pooled = log.length;
-  expect(pooled).toBeGreaterThan(10);
-  await looks.lstat(root.path);
-  expect(log).toHaveLength(pooled + 1);
+  try {
+    const looks = new Looks(fs, waiting);
+    await looks.lstat(root.path);
+    expect(log).toHaveLength(0);
+    slow = true;
+    for (let i = 0; i < 20; i++) await looks.lstat(root.path);
+    const pooled = log.length;
+    expect(pooled).toBeGreaterThan(10);
+    now += 900;
+    await looks.lstat(root.path);
+    expect(log).toHaveLength(pooled + 1);
+    now += 200;
+    await looks.lstat(root.path);
+    expect(log).toHaveLength(pooled + 1);
+  } finally {
+    clock.mockRestore();
+  }
 });
