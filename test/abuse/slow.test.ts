@@ -1,5 +1,6 @@
 /** Clients that are slow on purpose: in the head, in the body, in taking the answer. */
 import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
@@ -14,7 +15,8 @@ const large = randomBytes(32 * mib);
 beforeAll(async () => {
   stand = await startTarget({
     PARTWAY_TIMEOUTS_HEADERS: '2s',
-    PARTWAY_TIMEOUTS_IDLE: '3s',
+    // Far above the half second between two pieces of an upload that dribbles.
+    PARTWAY_TIMEOUTS_IDLE: '6s',
   });
   await stand.put('large', large);
 });
@@ -86,6 +88,8 @@ test('100 uploads that stop half-way are told so and leave nothing', async () =>
 });
 
 test('100 readers that take nothing are cut, and their objects are never in memory', async () => {
+  const descriptors = async (): Promise<number> => (await readdir(`/proc/${stand.gateway.pid}/fd`)).length;
+  const idle = await descriptors();
   const sockets = await opened(100);
   const get = new GetObjectCommand({ Bucket: stand.bucket, Key: 'large' });
   const url = new URL(await getSignedUrl(stand.gateway.client, get));
@@ -96,11 +100,12 @@ test('100 readers that take nothing are cut, and their objects are never in memo
         socket.pause();
         socket.write(request);
       }
-      await sleep(1_000);
+      await expect.poll(descriptors, { timeout: 60_000 }).toBeGreaterThan(idle + 90);
       await expectService(stand);
+      // Nobody reads until all of them are cut.
+      await expect.poll(descriptors, { timeout: 60_000 }).toBeLessThan(idle + 10);
       await Promise.all(
         sockets.map(async (socket) => {
-          await sleep(6_000);
           let size = 0;
           socket.on('data', (chunk: Buffer) => {
             size += chunk.length;

@@ -8,6 +8,7 @@ import { createStorage } from '../../src/storage.ts';
 import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { createJanitor, type JanitorReport } from '../../src/uploads/janitor.ts';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
+import { freePort } from '../kit/free-port.ts';
 import { type Deployment, newDeployment, removeDeployment } from '../kit/gateway.ts';
 import { type AzuriteServer, devConnectionString, startAzuriteServer } from '../setup/azurite.ts';
 import { start as startFakeGcs } from '../setup/gcs.ts';
@@ -149,8 +150,9 @@ const backends: Readonly<Record<'local' | 'azure' | 'gcs', (deployment: Deployme
 
   async azure() {
     const dir = await mkdtemp(join(tmpdir(), 'partway-azurite-'));
-    let azurite: AzuriteServer = await startAzuriteServer({ dir });
-    const { port } = azurite;
+    // None of those that the system gives away: it is restarted on the same one.
+    const port = await freePort();
+    let azurite: AzuriteServer = await startAzuriteServer({ dir, port });
     const strict = await startStrictAzure({ upstream: devConnectionString(azurite.origin) });
     return {
       env: { PARTWAY_BACKEND: 'azure', PARTWAY_AZURE_CONNECTION_STRING: strict.connectionString },

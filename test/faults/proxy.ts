@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../kit/free-port.ts';
 import { random } from '../kit/random.ts';
 
 export type Fault =
@@ -64,10 +65,9 @@ export async function startFaultProxy(target: () => number): Promise<FaultProxy>
     breakAll();
     await closed;
   };
-  await listen(0);
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  const { port } = address;
+  // None of those that the system gives away: it is let go of while nothing listens, and taken again.
+  const port = await freePort();
+  await listen(port);
 
   return {
     port,
