@@ -242,9 +242,11 @@ export function optionalChild(parent: XmlElement, name: string): XmlElement | un
   return found;
 }
 
-/** Text of the one child of that name, untrimmed: a key may end in a space. */
+/** Text of the one child of that name, untrimmed: a key may end in a space. Elements in it are MalformedXML. */
 export function optionalText(parent: XmlElement, name: string): string | undefined {
-  return optionalChild(parent, name)?.text;
+  const child = optionalChild(parent, name);
+  if (child !== undefined && child.children.length > 0) throw malformedXml(`${name} holds elements`);
+  return child?.text;
 }
 
 /** As {@link optionalText}; absent is MalformedXML. */

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { HeadObjectCommand, ListPartsCommand, UploadPartCommand } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import {
   begin,
@@ -28,6 +36,16 @@ export function completionTests(subject: Subject): void {
       await expectFailure(subject.client.send(new ListPartsCommand(upload.address)), 'NoSuchUpload', 404);
       await expectFailure(upload.part(1, bytes(1)), 'NoSuchUpload', 404);
       await expectFailure(upload.abort(), 'NoSuchUpload', 404);
+    });
+
+    it('is not repeated into a bucket that is gone', async () => {
+      const bucket = await subject.bucket();
+      const upload = await begin(subject, bucket, 'gone');
+      const parts = [await upload.part(1, bytes(10))];
+      await upload.complete(parts);
+      await subject.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'gone' }));
+      await subject.client.send(new DeleteBucketCommand({ Bucket: bucket }));
+      await expectFailure(upload.complete(parts), 'NoSuchBucket', 404);
     });
 
     it('gives one ETag and the right bytes to five clients at once', async () => {
@@ -108,6 +126,19 @@ export function completionTests(subject: Subject): void {
       await expectMissing(subject, bucket, 'key');
     });
 
+    it('leaves an upload that began at another time than Abort says', async () => {
+      const bucket = await subject.bucket();
+      const upload = await begin(subject, bucket, 'timed');
+      const { Uploads } = await subject.client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+      const initiated = Uploads?.[0]?.Initiated ?? new Date(0);
+      const abort = (IfMatchInitiatedTime: Date) =>
+        subject.client.send(new AbortMultipartUploadCommand({ ...upload.address, IfMatchInitiatedTime }));
+      await expectFailure(abort(new Date(initiated.getTime() - 1000)), 'PreconditionFailed', 412);
+      await upload.part(1, bytes(1));
+      await abort(initiated);
+      await expectFailure(upload.part(1, bytes(1)), 'NoSuchUpload', 404);
+    });
+
     it('applies what Create said of the object', async () => {
       const bucket = await subject.bucket();
       const upload = await begin(subject, bucket, 'described', {
@@ -138,6 +169,8 @@ export function completionTests(subject: Subject): void {
         CRC64NVME: { FULL_OBJECT: 'i+6LR0y3eFo=' },
         SHA1: { COMPOSITE: 'sizjvY4eud3MrcHdZM3cQ/ol39o=-3' },
         SHA256: { COMPOSITE: 'uWBwpe1dxI4Vw8Gf0X9ynOdw/SS6VBzfWm9giiv1sf4=-3' },
+        // Which the SDK sends as Content-MD5.
+        MD5: { COMPOSITE: 'sq3ZbMlwK79O+wzN/Gt3Rw==-3' },
       } as const;
       const bucket = await subject.bucket();
       const bodies = ['A', 'B', 'C'].map((letter) => Buffer.alloc(minPart, letter));

@@ -57,22 +57,27 @@ export function judgeObjectChecksum(
   checksum: ObjectChecksum | undefined,
   declared: boolean,
 ): void {
-  for (const algorithm of checksumAlgorithms) {
-    const sent = headers.get(checksumInfo[algorithm].header);
-    if (sent === undefined) continue;
-    const value = withoutPartCount(sent);
-    if (decodeChecksum(algorithm, value) === undefined) {
-      throw invalidRequest(`Value for ${checksumInfo[algorithm].header} header is invalid.`);
-    }
-    if (!declared || checksum === undefined) continue;
-    const matches =
-      checksum.algorithm === algorithm &&
-      (sent === checksum.value || (value === sent && value === withoutPartCount(checksum.value)));
-    if (!matches) {
-      throw new S3Error('BadDigest', {
-        message: `The ${algorithm.toLowerCase()} you specified did not match the calculated checksum.`,
-      });
-    }
+  const [algorithm, another] = checksumAlgorithms.filter((name) => headers.has(checksumInfo[name].header));
+  if (algorithm === undefined) return;
+  if (another !== undefined) {
+    throw invalidRequest(
+      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+    );
+  }
+  const { header } = checksumInfo[algorithm];
+  const sent = headers.get(header) ?? '';
+  const value = withoutPartCount(sent);
+  if (decodeChecksum(algorithm, value) === undefined) {
+    throw invalidRequest(`Value for ${header} header is invalid.`);
+  }
+  if (!declared || checksum === undefined) return;
+  const matches =
+    checksum.algorithm === algorithm &&
+    (sent === checksum.value || (value === sent && value === withoutPartCount(checksum.value)));
+  if (!matches) {
+    throw new S3Error('BadDigest', {
+      message: `The ${algorithm.toLowerCase()} you specified did not match the calculated checksum.`,
+    });
   }
 }
 

@@ -158,6 +158,15 @@ async function judge(context: RequestContext, call: CompleteCall): Promise<Judge
   };
 }
 
+/** For a request that is refused for its document: a condition that fails is what the client is told ("Conditional writes"). */
+export async function judgeCondition(
+  { bucket, gateway, key }: RequestContext,
+  upload: UploadRecord,
+  condition: WritePrecondition,
+): Promise<void> {
+  pinned(condition, await liveObject(gateway.storage.for(bucket), bucket, key), settingsOf(upload).base, key);
+}
+
 /** The state that the publish must replace: as the client's condition says, else whatever is there now. */
 function pinned(
   condition: WritePrecondition | undefined,

@@ -1,16 +1,21 @@
-import { readWritePrecondition } from '../../http/conditions.ts';
+import { readWritePrecondition, type WritePrecondition } from '../../http/conditions.ts';
+import type { UploadView } from '../../uploads/types.ts';
 import { expirationOfUpload } from '../bucket/lifecycle-headers.ts';
 import { readingKey } from '../encryption/customer-key.ts';
 import { methodHeaders, requireUploadKey } from '../encryption/write.ts';
 import { quoteEtag } from '../etag.ts';
-import { type Completion, completeUpload } from '../multipart/complete.ts';
+import { type Completion, completeUpload, judgeCondition } from '../multipart/complete.ts';
 import { completionDigest } from '../multipart/complete-request.ts';
 import { noSuchUpload, settingsOf, viewUpload } from '../multipart/upload.ts';
 import { checksumElements } from '../object-checksum.ts';
 import { objectLocation } from '../object-location.ts';
 import type { Operation, Reply, RequestContext } from '../operation.ts';
 import { xmlReply } from '../reply.ts';
-import { maxCompleteBytes, parseCompleteMultipartUpload } from '../xml/complete-multipart-upload.ts';
+import {
+  type CompletedPart,
+  maxCompleteBytes,
+  parseCompleteMultipartUpload,
+} from '../xml/complete-multipart-upload.ts';
 
 export const completeMultipartUpload: Operation = {
   action: 'CompleteMultipartUpload',
@@ -26,12 +31,13 @@ export const completeMultipartUpload: Operation = {
     const { encryption } = settingsOf(view.upload);
     requireUploadKey(encryption, readingKey(context));
     const headers = methodHeaders(encryption);
-    const listed = parseCompleteMultipartUpload(document, uploadId);
+    const listed = await listedParts(context, view, condition, document);
     const digest = completionDigest(listed);
     if (view.status === 'completed') {
-      // Replays skip conditions and touch nothing: the object may have been replaced since.
-      if (view.digest === digest) return answer(context, view.result as unknown as Completion, headers);
-      throw noSuchUpload(uploadId);
+      if (view.digest !== digest) throw noSuchUpload(uploadId);
+      // Replays skip conditions and touch nothing: the object may have been replaced since. Its bucket may be gone.
+      await context.gateway.storage.for(context.bucket).headBucket({ bucket: context.bucket });
+      return answer(context, view.result as unknown as Completion, headers);
     }
     const completion = await completeUpload(context, {
       upload: view.upload,
@@ -42,6 +48,23 @@ export const completeMultipartUpload: Operation = {
     return answer(context, completion, { ...headers, ...(await expirationOfUpload(context, uploadId)) });
   },
 };
+
+async function listedParts(
+  context: RequestContext,
+  view: Exclude<UploadView, { status: 'none' }>,
+  condition: WritePrecondition | undefined,
+  document: Uint8Array,
+): Promise<readonly CompletedPart[]> {
+  try {
+    return parseCompleteMultipartUpload(document, view.upload.uploadId);
+  } catch (error) {
+    // The condition comes first, and is judged together with the parts where there are some.
+    if (condition !== undefined && view.status !== 'completed') {
+      await judgeCondition(context, view.upload, condition);
+    }
+    throw error;
+  }
+}
 
 function answer(
   context: RequestContext,

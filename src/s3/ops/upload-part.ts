@@ -3,8 +3,8 @@ import { partEncryption } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { judgePartChecksum, partAlgorithm, storePart } from '../multipart/store-part.ts';
-import { openUpload, settingsOf } from '../multipart/upload.ts';
-import type { Operation } from '../operation.ts';
+import { openUpload, settingsOf, type UploadSettings } from '../multipart/upload.ts';
+import type { Operation, RequestContext } from '../operation.ts';
 import { partNumberParameter } from '../parameters.ts';
 import { emptyReply } from '../reply.ts';
 
@@ -25,7 +25,7 @@ export const uploadPart: Operation = {
     const settings = settingsOf(upload);
     const encryption = partEncryption(context, settings.encryption);
     const { checksum: declared } = settings;
-    judgePartChecksum(declared, context.body.checksumAlgorithm());
+    judgePartChecksum(declared, context.body.checksumAlgorithm() ?? contentMd5(context, declared));
     const size = context.body.objectSize();
     const body = context.body.open({ always: partAlgorithm(context, settings) });
 
@@ -56,3 +56,9 @@ export const uploadPart: Operation = {
     );
   },
 };
+
+/** The JavaScript SDK sends the checksum of an MD5 upload as Content-MD5, which is verified like any other. */
+function contentMd5({ headers }: RequestContext, declared: UploadSettings['checksum']): 'MD5' | undefined {
+  if (declared?.algorithm !== 'MD5' || !headers.has('content-md5')) return undefined;
+  return headers.get('x-amz-sdk-checksum-algorithm')?.toUpperCase() === 'MD5' ? 'MD5' : undefined;
+}

@@ -54,6 +54,7 @@ function parsePartNumber(text: string): number {
   // The schema's type is a 32-bit int: what does not fit is no number to AWS either.
   if (!/^[+-]?\d{1,10}$/.test(text)) throw malformedXml('PartNumber is no integer');
   const value = Number(text);
+  if (value !== (value | 0)) throw malformedXml('PartNumber is beyond 32 bits');
   if (value < 1) {
     throw new S3Error('InvalidArgument', {
       message: 'PartNumber must be >= 1',

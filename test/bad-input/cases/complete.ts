@@ -60,7 +60,9 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
       document([{ number: '1', etag: otherEtag, more: '<PartNumber>2</PartNumber>' }]),
     ],
     ['a number that is none', document([{ number: 'one', etag: otherEtag }])],
-    ['a number beyond 32 bits', document([{ number: '99999999999', etag: otherEtag }])],
+    ['a number beyond 32 bits', document([{ number: '2147483648', etag: otherEtag }])],
+    ['a number of many digits', document([{ number: '99999999999', etag: otherEtag }])],
+    ['an ETag made of elements', document([{ number: '1', more: '<ETag><b>x</b></ETag>' }])],
     [
       '10,001 parts',
       document(Array.from({ length: 10_001 }, (_, index) => ({ number: String(index + 1), etag: 'x' }))),
@@ -243,6 +245,13 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
     'The crc32c you specified did not match the calculated checksum.',
   ],
   [
+    'two checksums of the object',
+    complete(one, { 'x-amz-checksum-crc32': 'AAAAAA==', 'x-amz-checksum-crc32c': 'AAAAAA==' }, 'full'),
+    400,
+    'InvalidRequest',
+    'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+  ],
+  [
     'a checksum that is none',
     complete(one, { 'x-amz-checksum-crc32': 'AAAA' }, 'full'),
     400,
@@ -274,6 +283,32 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
     preconditionText,
     { Condition: 'If-None-Match' },
     'backend',
+  ],
+  ...['', 'parts'].map(
+    (body) =>
+      [
+        `If-None-Match: * where there is an object, and ${body === '' ? 'no document' : 'no XML'}`,
+        onUpload('POST', 'undeclared', { headers: { 'if-none-match': '*' }, body }),
+        412,
+        'PreconditionFailed',
+        preconditionText,
+        { Condition: 'If-None-Match' },
+      ] as const,
+  ),
+  [
+    'If-Match of an object that is not there, and an empty list',
+    onUpload('POST', 'full', { headers: { 'if-match': '"abc"' }, body: document([]) }),
+    404,
+    'NoSuchKey',
+    'The specified key does not exist.',
+    ({ uploads }) => ({ Key: uploads.full.key }),
+  ],
+  [
+    'If-None-Match: * where there is no object, and no document',
+    onUpload('POST', 'full', { headers: { 'if-none-match': '*' } }),
+    400,
+    'InvalidRequest',
+    'You must specify at least one part',
   ],
   [
     'If-Match with another ETag',
@@ -310,10 +345,20 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
   ...lostUploads((kind, change) => changed(complete(one, {}, kind) as ReturnType<typeof onUpload>, change)),
 ]);
 
-export const abortCases = casesOf(
-  'AbortMultipartUpload',
-  lostUploads((kind, change) => changed(onUpload('DELETE', kind), change)),
-);
+export const abortCases = casesOf('AbortMultipartUpload', [
+  ...['Thu, 01 Jan 2015 00:00:00 GMT', 'yesterday', ''].map(
+    (time) =>
+      [
+        `an upload that did not begin at ${JSON.stringify(time)}`,
+        onUpload('DELETE', 'undeclared', { headers: { 'x-amz-if-match-initiated-time': time } }),
+        412,
+        'PreconditionFailed',
+        preconditionText,
+        { Condition: 'If-Match-Initiated-Time' },
+      ] as const,
+  ),
+  ...lostUploads((kind, change) => changed(onUpload('DELETE', kind), change)),
+]);
 
 /** Counts and markers of lists, by the name of their parameter. */
 const counts = (name: string) =>
