@@ -164,7 +164,9 @@ export async function checkBackend(backend: StorageBackend): Promise<string | un
     await backend.adapter.check();
     return undefined;
   } catch (error) {
-    if (isAdapterError(error)) return `${backend.name} (${backend.adapter.name}): ${error.message}`;
+    const { adapter, name } = backend;
+    if (isAdapterError(error))
+      return `${name}${name === adapter.name ? '' : ` (${adapter.name})`}: ${error.message}`;
     throw new AdapterError('Internal', `checking backend '${backend.name}' failed`, { cause: error });
   }
 }

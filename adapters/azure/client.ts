@@ -62,7 +62,9 @@ export async function connect(access: AzureAccess): Promise<Connection> {
   if (endpoint === undefined || endpoint === '')
     throw new AdapterError(
       'Internal',
-      'no storage account: give a connection string, an account or an endpoint',
+      access.connectionString === undefined
+        ? 'no storage account: give a connection string, an account or an endpoint'
+        : 'the connection string names no account: copy it whole (DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…)',
     );
   const agent = new (endpoint.startsWith('https:') ? HttpsAgent : HttpAgent)({
     keepAlive: true,

@@ -254,7 +254,8 @@ function message(kind: AdapterErrorKind, facts: Facts, about: About): string {
         : `no answer (${network}): ${facts.message}`
       : `${status} ${code ?? facts.message}`;
   const remedy = kind === 'Forbidden' ? remedyFor(code, status) : remedyForNetwork(network);
-  return `Azure refused to ${about.doing}${where === '' ? '' : ` (${where})`}: ${answer}${remedy}`;
+  const did = status === undefined ? 'could not' : 'refused to';
+  return `Azure ${did} ${about.doing}${where === '' ? '' : ` (${where})`}: ${answer}${remedy}`;
 }
 
 function remedyFor(code: string | undefined, status: number | undefined): string {

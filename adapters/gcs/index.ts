@@ -139,6 +139,8 @@ async function projectOf(client: Storage, options: GcsOptions, anonymous: boolea
   try {
     return await client.getProjectId();
   } catch (error) {
-    throw await translate(credentialsFailure(error), { action: 'tell which project this is; set projectId' });
+    throw await translate(credentialsFailure(error), {
+      action: 'tell which project this is (set projectId)',
+    });
   }
 }

@@ -314,7 +314,9 @@ export function networkFailure(error: unknown): NetworkFailure {
 
 /** Getting a token failed. Out of reach is an outage; anything else is a matter of credentials. */
 export function credentialsFailure(error: unknown): NetworkFailure | CredentialsFailure {
-  const message = `no access token: ${error instanceof Error ? error.message : error}`;
+  // Google's libraries say it in several lines, with links.
+  const [said = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+  const message = `no access token: ${said.trim().replace(/\.$/, '')}`;
   const { code, status } = (error ?? {}) as { readonly code?: unknown; readonly status?: unknown };
   const outage = networkCodes.has(String(code)) || status === 429 || Number(status) >= 500;
   if (outage) return new NetworkFailure(message, { cause: error, unsent: true });

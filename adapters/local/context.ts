@@ -39,9 +39,13 @@ export async function openContext({ root, durable, layer, sync }: ContextOptions
 /** The root may be reached over symbolic links; below it none is followed. */
 async function realRoot(root: string, layer: FileLayer): Promise<string> {
   await makeTree(root, layer).catch((cause: unknown) => {
-    throw new AdapterError('Unavailable', `the root ${root} is no directory and cannot be made one`, {
-      cause,
-    });
+    throw new AdapterError(
+      'Unavailable',
+      `the root ${root} is no directory and cannot be made one: name another, or let this user make it`,
+      {
+        cause,
+      },
+    );
   });
   return layer.realpath(root);
 }

@@ -60,7 +60,7 @@ const grammars: Readonly<Record<Command, Grammar>> = {
   },
   'check-config': plain,
   credentials: plain,
-  help: plain,
+  help: { operands: 1, options: {} },
   version: plain,
 };
 
@@ -69,9 +69,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   // What is an option of a command is known once the command is; until then all of them are.
   const every = Object.assign({}, ...Object.values(grammars).map(({ options }) => options));
   const [name = 'serve'] = parse(argv, every).positionals;
-  const command = commands.find((each) => each === name);
-  if (command === undefined)
-    throw new UsageError(`there is no command '${name}': ${suggestion(name, commands)}`);
+  const command = commandNamed(name);
   const grammar = grammars[command];
   const { positionals, values } = parse(argv, grammar.options);
   const { config, help, version, ...options } = values;
@@ -80,7 +78,16 @@ export function parseArguments(argv: readonly string[]): Arguments {
   if (version === true) return { ...parsed, command: 'version' };
   const tooMany = parsed.operands[grammar.operands];
   if (tooMany !== undefined) throw new UsageError(`'${tooMany}' is one word too many`);
+  if (command === 'help' && parsed.operands[0] !== undefined)
+    return { ...parsed, about: commandNamed(parsed.operands[0]) };
   return parsed;
+}
+
+function commandNamed(name: string): Command {
+  const command = commands.find((each) => each === name);
+  if (command === undefined)
+    throw new UsageError(`there is no command '${name}': ${suggestion(name, commands)}`);
+  return command;
 }
 
 function asText(value: string | boolean | undefined): string | undefined {

@@ -60,7 +60,7 @@ export async function checkServices(config: Config): Promise<readonly string[]> 
     ...backends.map((backend) => answer(backend.name, checkBackend(backend))),
     ...(config.redis === undefined
       ? []
-      : [answer('redis', checkRedis(config.redis, config.uploads.retentionMs))]),
+      : [answer('redis.url (PARTWAY_REDIS_URL)', checkRedis(config.redis, config.uploads.retentionMs))]),
   ]);
   await Promise.all(backends.map((backend) => backend.adapter.close()));
   return answers.filter((text) => text !== undefined);

@@ -41,6 +41,12 @@ export async function startServing(
   }
   if (janitor) gateway.janitor.start();
   let ending: Promise<void> | undefined;
+  // It serves all the same: what is away may come later. One process of a machine says so.
+  if (janitor) {
+    void gateway.ready().catch((error: unknown) => {
+      if (ending === undefined) log.warn('a service does not answer: what needs it will fail', { error });
+    });
+  }
   const end = async (): Promise<void> => {
     const cut = await server.drain(config.timeouts.drainMs);
     if (cut > 0) log.warn('requests were cut off: they took longer than timeouts.drain', { requests: cut });

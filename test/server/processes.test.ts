@@ -115,6 +115,8 @@ describe('starting', () => {
   test.each([
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/],
     [['--help'], 0, /check-config[\s\S]*PARTWAY_REDIS_URL/],
+    [['help', 'verify'], 0, /Usage: partway verify/],
+    [['help', 'verfy'], 2, /did you mean 'verify'/],
     [['serv'], 2, /did you mean 'serve'/],
     [['--prot', '9'], 2, /Unknown option '--prot'/],
     [['serve', 'me'], 2, /one word too many/],
@@ -143,7 +145,7 @@ test.each([
     .split('\n')
     .filter((line) => !line.startsWith('{'))
     .join('\n');
-  expect(told.match(/azure: no storage account/g)).toHaveLength(1);
+  expect(told.match(/azure: the connection string names no account/g)).toHaveLength(1);
   expect(told).not.toContain('    at ');
 });
 
@@ -164,10 +166,24 @@ describe('check-config', () => {
       PARTWAY_REDIS_URL: 'redis://:redis-canary@127.0.0.1:1',
     });
     expect(await gateway.ended).toEqual({ code: 1, signal: null });
-    expect(gateway.stdout()).toMatch(/redis: /);
+    expect(gateway.stdout()).toMatch(/redis\.url \(PARTWAY_REDIS_URL\): .*ECONNREFUSED/);
     expect(gateway.stdout() + gateway.stderr()).not.toContain('canary');
   });
 });
+
+test.each(['1', '2'])(
+  'a backend that cannot be used is told at the start, with %s workers',
+  async (workers) => {
+    using dir = directory();
+    writeFileSync(join(dir.path, 'file'), '');
+    await using gateway = run(dir.path, [], { ...keys, PARTWAY_WORKERS: workers, PARTWAY_FS_ROOT: './file' });
+    await gateway.listening();
+    const told = (): unknown => gateway.logged('a service does not answer: what needs it will fail');
+    await expect
+      .poll(told, patience)
+      .toMatchObject([{ error: { message: expect.stringContaining('cannot be made one') } }]);
+  },
+);
 
 describe.each(['1', '2'])('the end, with %s workers', (workers) => {
   test('SIGTERM: an upload under way is finished and kept, new connections are refused, the status is 0', async () => {
