@@ -80,7 +80,7 @@ export interface Api {
   read(
     bucket: string,
     name: string,
-    options: Preconditions & { readonly range?: string; readonly signal: Signal },
+    options: Preconditions & { readonly range?: string; readonly once?: boolean; readonly signal: Signal },
   ): Promise<IncomingMessage>;
   insert(
     bucket: string,
@@ -198,7 +198,7 @@ export function createApi(transport: Transport): Api {
       return body.toString('utf8');
     },
 
-    read(bucket, name, { ifGenerationMatch, ifMetagenerationMatch, range, signal }) {
+    read(bucket, name, { ifGenerationMatch, ifMetagenerationMatch, once, range, signal }) {
       const headers = {
         // "Transcoding of gzip-compressed files": without it, the service would unpack what a client stored packed.
         'accept-encoding': 'gzip',
@@ -209,7 +209,8 @@ export function createApi(transport: Transport): Api {
           : { 'x-goog-if-metageneration-match': ifMetagenerationMatch }),
       };
       const path = `/${encodeURIComponent(bucket)}/${encodeURIComponent(name)}`;
-      return transport.retry(signal, () => transport.open({ method: 'GET', path, headers, signal }));
+      const open = (): Promise<IncomingMessage> => transport.open({ method: 'GET', path, headers, signal });
+      return once === true ? open() : transport.retry(signal, open);
     },
 
     async insert(bucket, name, { resource, bytes }, conditions, signal) {

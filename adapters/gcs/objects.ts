@@ -82,8 +82,40 @@ async function opened(
   }
   const info = await describe(gcs, bucket, key, described, signal);
   const crc32c = length === info.size ? fromBase64(resource.crc32c) : undefined;
-  const body = await checkedBody(incoming, { length, crc32c, timeoutMs: gcs.api.transport.timeoutMs });
+  const { pause, timeoutMs } = gcs.api.transport;
+  const body = await checkedBody(incoming, {
+    length,
+    crc32c,
+    timeoutMs,
+    pause: (error, attempt) => pause(error, attempt, signal),
+    reopen: (from) =>
+      restOf(gcs, bucket, resource, { start: (range?.start ?? 0) + from, end: range?.end ?? 0 }, signal),
+  });
   return { info, range, body };
+}
+
+/** Bytes `start` to `end`, inclusive, of the generation that was read before. */
+async function restOf(
+  gcs: Gcs,
+  bucket: string,
+  { generation, name }: Resource,
+  { start, end }: { readonly start: number; readonly end: number },
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
+  let incoming: IncomingMessage;
+  try {
+    const options = { ifGenerationMatch: generation, range: `bytes=${start}-${end}`, once: true, signal };
+    incoming = await gcs.api.read(bucket, name, options);
+  } catch (error) {
+    if (!hasStatus(error, 404, 412)) throw error;
+    throw new AdapterError('PreconditionFailed', 'the object was replaced while it was read', {
+      cause: error,
+    });
+  }
+  const { range, resource } = readHead(name, incoming);
+  if (resource.generation === generation && range?.start === start && range.end === end) return incoming;
+  incoming.destroy();
+  throw new Error('the answer has other bytes than asked for');
 }
 
 function rangeHeader(range: ByteRange): string {
