@@ -74,8 +74,9 @@ describe('a crash', () => {
     const upload = await begin(adapter, bucket, 'key');
     const parts = await threeParts(adapter, upload);
     const lease = stagingBlob(bench, upload).getBlobLeaseClient();
-    await lease.acquireLease(15);
-    const completing = complete(adapter, upload, parts);
+    await lease.acquireLease(60);
+    const patient = await bench.make({ limits: { leasePatienceMs: 60_000 } });
+    const completing = complete(patient, upload, parts);
     await sleep(300);
     await lease.releaseLease();
     await completing;
