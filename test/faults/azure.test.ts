@@ -12,7 +12,7 @@ describeBackendOutages('Azurite', async () => {
       backend: 'azure',
       env: {
         PARTWAY_AZURE_CONNECTION_STRING: devConnectionString(`http://127.0.0.1:${proxied}`),
-        PARTWAY_TIMEOUTS_BACKEND: '4s',
+        PARTWAY_TIMEOUTS_BACKEND: '6s',
       },
     }),
   );

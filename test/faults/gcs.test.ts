@@ -11,7 +11,7 @@ describeBackendOutages('fake-gcs-server', async () =>
     () => server?.port ?? 0,
     (proxied) => ({
       backend: 'gcs',
-      env: { PARTWAY_GCS_ENDPOINT: `http://127.0.0.1:${proxied}`, PARTWAY_TIMEOUTS_BACKEND: '4s' },
+      env: { PARTWAY_GCS_ENDPOINT: `http://127.0.0.1:${proxied}`, PARTWAY_TIMEOUTS_BACKEND: '6s' },
     }),
     async (proxy) => {
       // It answers under the address that its clients use: the proxy's.

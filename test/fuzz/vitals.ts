@@ -43,7 +43,7 @@ export async function keptBy(gateway: RunningGateway): Promise<Kept> {
   const told = (): string[] => gateway.output().match(/^\{"probe":.*\}$/gm) ?? [];
   const before = told().length;
   process.kill(gateway.pid, 'SIGUSR2');
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 1_200; attempt++) {
     await sleep(50);
     const line = told()[before];
     if (line !== undefined) return (JSON.parse(line) as { probe: Kept }).probe;

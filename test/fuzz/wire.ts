@@ -22,7 +22,7 @@ export interface Exchanged {
   readonly complaint?: string;
 }
 
-const silenceMs = 20_000;
+const silenceMs = 60_000;
 
 export async function exchange(port: number, requests: readonly Sent[]): Promise<Exchanged> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
