@@ -8,6 +8,7 @@ export default defineConfig({
     // Bounds on what hangs, far from what a busy machine takes: nothing here is a measurement.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    teardownTimeout: 60_000,
     expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
   },

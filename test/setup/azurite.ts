@@ -106,7 +106,7 @@ export async function startAzuriteServer(options: {
 }
 
 async function listening(output: readonly string[], child: ChildProcess): Promise<string | undefined> {
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 120_000;
   while (child.exitCode === null && child.signalCode === null && Date.now() < deadline) {
     const origin = /successfully listens on (http:\/\/\S+)/.exec(output.join(''))?.[1];
     if (origin !== undefined) return origin;

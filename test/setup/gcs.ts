@@ -80,7 +80,7 @@ async function stop(child: ChildProcess, ended: Promise<unknown>): Promise<void>
 }
 
 async function answers(endpoint: string, child: ChildProcess): Promise<boolean> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (Date.now() < deadline && child.exitCode === null && child.pid !== undefined) {
     const ready = await fetch(`${endpoint}/_internal/healthcheck`).then(
       (answer) => answer.ok,

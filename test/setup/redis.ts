@@ -100,7 +100,7 @@ export async function startRedisServer(options: {
 
 /** A server is ready once its append-only file is loaded, a sentinel once it has its ID. */
 async function accepts(output: readonly string[], child: ChildProcess): Promise<boolean> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 60_000;
   while (!output.some((text) => /[Rr]eady to accept connections|Sentinel ID is/.test(text))) {
     if (child.exitCode !== null || child.signalCode !== null) return false;
     if (Date.now() > deadline) {
