@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { isAdapterError } from '../../adapters/errors.ts';
 import { type Authenticate, type Authentication, twoMechanisms } from '../auth/authenticate.ts';
-import { refuseStreaming } from '../auth/payload.ts';
+import { refuseStreaming, requireHashOfNothing } from '../auth/payload.ts';
 import type { AuthenticateForm } from '../auth/post-signature.ts';
 import { clientAddress, forwarded, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
@@ -17,6 +17,7 @@ import { handleIfAllowed } from './access/authorize.ts';
 import { fromAdapterError, retryAfter } from './adapter-errors.ts';
 import { type AnswerContext, answer, errorAnswer } from './answer.ts';
 import { crossOriginAnswer, preflight } from './bucket/cross-origin.ts';
+import { DamagedDocument } from './bucket/documents-of.ts';
 import { S3Error } from './errors.ts';
 import { keepAlive } from './keep-alive.ts';
 import { createMatcher } from './match.ts';
@@ -182,6 +183,7 @@ function withHoisted(headers: Headers, auth: Authentication): Headers {
 
 function judge(operation: Operation, target: Target, headers: Headers, auth: Authentication): void {
   if (operation.body !== 'object') refuseStreaming(auth.payload);
+  if (operation.body === 'none') requireHashOfNothing(auth.payload, headers);
   if (target.bucket !== undefined) requireBucketName(target.bucket);
   if (target.accessPoint !== undefined) judgeAccessPoint(operation);
   if (headers.has('x-amz-copy-source') && operation.route.copy !== true) {
@@ -226,7 +228,9 @@ function translate(
       : toS3Error(error, subject);
   notes.error = translated.code;
   const clientIsGone = signal.aborted && translated.code !== 'InternalError';
-  if (translated.status >= 500 && translated.code !== 'NotImplemented' && !clientIsGone) {
+  if (error instanceof DamagedDocument) {
+    gateway.log.error(error.advice, { requestId: notes.requestId, operation: notes.operation, error });
+  } else if (translated.status >= 500 && translated.code !== 'NotImplemented' && !clientIsGone) {
     gateway.log.error('request failed', {
       requestId: notes.requestId,
       operation: notes.operation,

@@ -25,7 +25,37 @@ export function remembering<T>(parse: (text: string) => T): (text: string) => T 
   };
 }
 
-/** What a bucket has of that name; `undefined` when it has none. NoSuchBucket. */
+/** What mends a document: whoever may do these replaces or removes it without a look at what was there. */
+const menders = {
+  cors: ['PutBucketCors', 'DeleteBucketCors'],
+  encryption: ['PutBucketEncryption', 'DeleteBucketEncryption'],
+  lifecycle: ['PutBucketLifecycleConfiguration', 'DeleteBucketLifecycle'],
+  ownershipControls: ['PutBucketOwnershipControls', 'DeleteBucketOwnershipControls'],
+  policy: ['PutBucketPolicy', 'DeleteBucketPolicy'],
+  publicAccessBlock: ['PutPublicAccessBlock', 'DeletePublicAccessBlock'],
+  tagging: ['PutBucketTagging', 'DeleteBucketTagging'],
+} as const satisfies Record<DocumentName, readonly [string, string]>;
+
+/**
+ * A document that was kept and is not one any more: a disk that failed, a hand that slipped. What depends on it is refused, since nobody knows
+ * what it forbade. AWS has no such error.
+ */
+export class DamagedDocument extends S3Error {
+  /** For the log. */
+  readonly advice: string;
+
+  constructor(bucket: string, name: DocumentName, cause: unknown) {
+    const mended = menders[name].join(' or ');
+    const decides = name === 'policy' || name === 'publicAccessBlock';
+    super(decides ? 'AccessDenied' : 'InternalError', {
+      message: `The ${name} document of this bucket is damaged. ${mended} mends it.`,
+      cause,
+    });
+    this.advice = `the document ${name} of bucket ${bucket} is damaged: what depends on it is refused until ${mended}`;
+  }
+}
+
+/** What a bucket has of that name; `undefined` when it has none. NoSuchBucket, {@link DamagedDocument}. */
 export async function storedOf<T>(
   gateway: Pick<Gateway, 'documents'>,
   bucket: string,
@@ -33,7 +63,12 @@ export async function storedOf<T>(
   parse: (text: string) => T,
 ): Promise<T | undefined> {
   const text = await gateway.documents.get(bucket, name);
-  return text === undefined ? undefined : parse(text);
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new DamagedDocument(bucket, name, error);
+  }
 }
 
 /**
