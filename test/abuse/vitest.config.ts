@@ -9,7 +9,7 @@ export default defineConfig(({ mode }) => ({
     env: { PARTWAY_TEST_LONG: String(mode === 'long') },
     // They measure memory, and take what processor there is.
     maxWorkers: 1,
-    testTimeout: mode === 'long' ? 4 * 3_600_000 : 120_000,
+    testTimeout: mode === 'long' ? 4 * 3_600_000 : 300_000,
     hookTimeout: 120_000,
     reporters: ['verbose'],
   },

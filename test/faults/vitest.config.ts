@@ -9,7 +9,7 @@ export default defineConfig(({ mode }) => ({
     globalSetup: ['test/setup/global.ts'],
     env: { PARTWAY_TEST_LONG: String(mode === 'long') },
     maxWorkers: 2,
-    testTimeout: mode === 'long' ? 600_000 : 120_000,
+    testTimeout: mode === 'long' ? 600_000 : 300_000,
     hookTimeout: 120_000,
     reporters: ['verbose'],
   },

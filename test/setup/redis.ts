@@ -144,17 +144,18 @@ async function install(): Promise<string | Unavailable> {
   await ours?.close();
   try {
     let problem = '';
-    // The lock of the package lists knows no waiting, and another run may hold it: try again for a while.
-    for (let attempt = 1; attempt <= 10; attempt++) {
-      try {
-        await apt('update');
-        await apt('install', '-y', '--no-install-recommends', 'redis-server');
-      } catch (error) {
-        problem = error instanceof Error ? error.message : String(error);
+    // The lock of the package lists knows no waiting, and another run may hold it: try again for a while. A mirror is tried again too.
+    for (let attempt = 1, others = 0; attempt <= 40 && others < 3; attempt++) {
+      // Some list that cannot be had is no harm where redis-server is in another.
+      for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'redis-server']]) {
+        problem = await apt(...args).then(
+          () => '',
+          (error: unknown) => (error instanceof Error ? error.message : String(error)),
+        );
       }
       const path = await findOnPath('redis-server');
       if (path !== undefined) return path;
-      if (!/lock/i.test(problem)) break;
+      if (!/could not get lock|unable to lock|frontend lock/i.test(problem)) others += 1;
       await sleep(3_000);
     }
     return { unavailable: `apt-get could not install redis-server: ${hint}\n${problem}` };
@@ -164,7 +165,7 @@ async function install(): Promise<string | Unavailable> {
 }
 
 async function apt(...args: string[]): Promise<void> {
-  await run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+  await run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=3', ...args], {
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     maxBuffer: 16 * 1024 * 1024,
   });

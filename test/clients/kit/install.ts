@@ -83,14 +83,49 @@ async function cached(
     if ((await readFile(stamp, 'utf8').catch(() => '')) === version) return directory;
     const started = Date.now();
     say(`installing ${what}`);
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true });
-    await make(directory);
+    for (let attempt = 1; ; attempt++) {
+      await rm(directory, { recursive: true, force: true });
+      await mkdir(directory, { recursive: true });
+      try {
+        await make(directory);
+        break;
+      } catch (error) {
+        // Registries have bad moments.
+        if (attempt === 3) throw error;
+        say(`${what}, attempt ${attempt}: ${reason(error)}`);
+        await sleep(5_000);
+      }
+    }
     await writeFile(`${stamp}.new`, version);
     await rename(`${stamp}.new`, stamp);
     say(`installed ${what} in ${Math.round((Date.now() - started) / 1000)} s`);
     return directory;
   });
+}
+
+async function aptInstall(packages: readonly string[]): Promise<void> {
+  const options = ['-q', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Acquire::Retries=3'];
+  const env = { ...toolEnvironment(), DEBIAN_FRONTEND: 'noninteractive' };
+  const apt = (...args: readonly string[]): Promise<unknown> =>
+    run('apt-get', [...options, ...args], { env, timeout: 10 * minutes });
+  const install = () => apt('install', '-y', '--no-install-recommends', ...packages);
+  const isThere = await install().then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  // A fresh machine has no package lists yet, and is perhaps just fetching them itself: their lock knows no waiting. Mirrors have bad moments.
+  for (let attempt = 1, others = 0; ; attempt++) {
+    try {
+      await apt('update');
+      await install();
+      return;
+    } catch (error) {
+      if (!/could not get lock|unable to lock|frontend lock/i.test(String(error))) others += 1;
+      if (others === 3 || attempt === 60) throw error;
+      await sleep(5_000);
+    }
+  }
 }
 
 /** A program from a Debian package, and what else it needs. Needs root when it is not there yet. */
@@ -113,29 +148,10 @@ export function debian(
     if (process.getuid?.() !== 0)
       return { missing: `run as root, or: sudo apt-get install ${[pkg, ...also].join(' ')}` };
     const packages = [pkg, ...also];
-    const apt = [
-      '-o',
-      'DPkg::Lock::Timeout=300',
-      'install',
-      '-y',
-      '-q',
-      '--no-install-recommends',
-      ...packages,
-    ];
-    const env = { ...toolEnvironment(), DEBIAN_FRONTEND: 'noninteractive' };
     try {
       await locked('apt', async () => {
         say(`installing ${packages.join(', ')} (apt)`);
-        try {
-          await run('apt-get', apt, { env, timeout: 10 * minutes });
-        } catch {
-          // A fresh machine has no package lists yet: the second try is the one that counts.
-          await run('apt-get', ['-o', 'DPkg::Lock::Timeout=300', 'update', '-q'], {
-            env,
-            timeout: 5 * minutes,
-          });
-          await run('apt-get', apt, { env, timeout: 10 * minutes });
-        }
+        await aptInstall(packages);
       });
     } catch (error) {
       return { missing: reason(error) };
