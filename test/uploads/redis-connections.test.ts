@@ -32,6 +32,21 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Red
     return server;
   }
 
+  test('a database that Redis does not have is an outage, and no other one is used', async () => {
+    const server = await start('databases', ['--databases', '2']);
+    const store = createRedisStore({ url: `${server.url}/2`, timeoutMs: 1_000 });
+    const there = new Redis(server.url);
+    try {
+      const said = (): Promise<unknown> => store.check().then(() => 'fine', String);
+      await expect.poll(said, { timeout: 20_000 }).toMatch(/DB index is out of range/);
+      await expect(store.create(upload())).rejects.toThrow(UploadStoreUnavailable);
+      expect(await there.dbsize()).toBe(0);
+    } finally {
+      there.disconnect();
+      await store.close();
+    }
+  });
+
   test('rediss:// speaks TLS, and trusts only the given authority', async () => {
     const { certFile, keyFile } = makeCertificate(dir);
     const port = await freePort();

@@ -163,8 +163,12 @@ function watchReadiness(client: RedisClient, log: ConnectionSettings['log']) {
     lastError = undefined;
     settle(true);
   });
-  client.on('error', (error: Error) => {
-    lastError = withoutCommand(error);
+  client.on('error', (error: Error & { readonly command?: { readonly name: string } }) => {
+    // Where SELECT is refused, ioredis goes on in database 0, which is somebody else's.
+    if (error.command?.name === 'select') client.disconnect(true);
+    // That a connection is gone says less than what ended it.
+    if (lastError === undefined || !error.message.startsWith("Stream isn't writeable"))
+      lastError = withoutCommand(error);
     if (client.status !== 'ready') lose();
   });
   client.on('close', lose);
