@@ -98,7 +98,7 @@ describe('the end', () => {
     idle.send(`GET /-/healthz HTTP/1.1\r\n${host}\r\n`);
     await idle.until('200 OK');
     await expect.poll(gate.waiting).toBe(1);
-    const drained = running.server.drain(10_000);
+    const drained = running.server.drain(60_000);
     expect(await silent.closed()).toBe('');
     expect(await half.closed()).toBe('');
     await idle.closed();
@@ -139,7 +139,7 @@ describe('the end', () => {
     using client = raw(running.port);
     client.send(`GET /1 HTTP/1.1\r\n${host}\r\n`);
     await client.until('first');
-    const drained = running.server.drain(10_000);
+    const drained = running.server.drain(60_000);
     await sleep(50);
     release();
     expect(await client.closed()).toMatch(/firstlast!$/);

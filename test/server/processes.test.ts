@@ -188,7 +188,11 @@ test.each(['1', '2'])(
 describe.each(['1', '2'])('the end, with %s workers', (workers) => {
   test('SIGTERM: an upload under way is finished and kept, new connections are refused, the status is 0', async () => {
     using dir = directory();
-    await using gateway = run(dir.path, [], { ...keys, PARTWAY_WORKERS: workers });
+    await using gateway = run(dir.path, [], {
+      ...keys,
+      PARTWAY_WORKERS: workers,
+      PARTWAY_TIMEOUTS_DRAIN: '5m',
+    });
     const endpoint = await gateway.listening();
     const s3 = client(endpoint);
     await s3.send(new CreateBucketCommand({ Bucket: 'bucket' }));

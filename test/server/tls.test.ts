@@ -48,6 +48,6 @@ test('connections that never begin with TLS do not hold up the end, nor stay for
   using silent = raw(patient.port);
   silent.send('\x16\x03\x01');
   await get(patient.port, '/b/k');
-  expect(await patient.server.drain(20_000)).toBe(0);
+  expect(await patient.server.drain(60_000)).toBe(0);
   await silent.closed();
 });

@@ -5,10 +5,10 @@
  */
 import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
-import { part } from './fixtures.ts';
+import { part, patienceMs } from './fixtures.ts';
 
 const [dir = '', uploadId = '', first, step] = process.argv.slice(2);
-const store = createEmbeddedStore({ dir });
+const store = createEmbeddedStore({ dir, writeTimeoutMs: patienceMs });
 let next = Number(first);
 
 async function writer(): Promise<void> {

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { openDatabase } from '../../src/uploads/embedded/schema.ts';
 import { type UploadStore, UploadStoreUnavailable } from '../../src/uploads/types.ts';
-import { part, upload } from './fixtures.ts';
+import { part, patienceMs, upload } from './fixtures.ts';
 
 const child = fileURLToPath(new URL('./embedded-child.ts', import.meta.url));
 
@@ -27,7 +27,7 @@ describe('the embedded store among processes', () => {
   });
 
   async function withStore<T>(work: (store: UploadStore) => Promise<T>): Promise<T> {
-    const store = createEmbeddedStore({ dir });
+    const store = createEmbeddedStore({ dir, writeTimeoutMs: patienceMs });
     try {
       return await work(store);
     } finally {
@@ -80,7 +80,7 @@ describe('the embedded store among processes', () => {
   }
 
   test('processes that are killed in the middle of writes lose nothing that was acknowledged', {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     const acknowledged: number[] = [];
     const { uploadId } = await withStore(async (store) => {
@@ -127,7 +127,7 @@ describe('the embedded store among processes', () => {
   });
 
   test('many that open a new file at once all get the same one', async () => {
-    const stores = Array.from({ length: 4 }, () => createEmbeddedStore({ dir }));
+    const stores = Array.from({ length: 4 }, () => createEmbeddedStore({ dir, writeTimeoutMs: patienceMs }));
     const writers = ['a', 'b', 'c'].map(() =>
       startWriter(process.execPath, [child, dir, 'none', '1', '5000']),
     );
@@ -179,7 +179,7 @@ describe('the embedded store among processes', () => {
   });
 
   test('calls after close are refused, those before it are done', async () => {
-    const store = createEmbeddedStore({ dir });
+    const store = createEmbeddedStore({ dir, writeTimeoutMs: patienceMs });
     const record = upload();
     const created = store.create(record);
     const closed = store.close();
@@ -213,7 +213,7 @@ describe('the embedded store among processes', () => {
 
   test('results older than the retention are forgotten, and no others', async () => {
     const day = 24 * 60 * 60 * 1000;
-    const store = createEmbeddedStore({ dir, retentionMs: 2 * day });
+    const store = createEmbeddedStore({ dir, retentionMs: 2 * day, writeTimeoutMs: patienceMs });
     const finish = async (cleaned: boolean): Promise<string> => {
       const { uploadId } = await create();
       const claimed = await store.claimCompletion({

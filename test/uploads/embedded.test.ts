@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { describe } from 'vitest';
 import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { uploadStoreContract } from './contract.ts';
+import { patienceMs } from './fixtures.ts';
 
 async function open(options: { cleanUpGraceMs: number }) {
   const dir = await mkdtemp(join(tmpdir(), 'partway-embedded-'));
-  const [a, b] = [createEmbeddedStore({ dir, ...options }), createEmbeddedStore({ dir, ...options })];
+  const given = { dir, writeTimeoutMs: patienceMs, ...options };
+  const [a, b] = [createEmbeddedStore(given), createEmbeddedStore(given)];
   return {
     a,
     b,

@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { newUploadId } from '../../src/uploads/id.ts';
 import type { PartRecord, UploadRecord } from '../../src/uploads/types.ts';
 
+/** For stores whose calls must go through, however busy the machine is. */
+export const patienceMs = 60_000;
+
 export function upload(given: Partial<UploadRecord> = {}): UploadRecord {
   return {
     uploadId: newUploadId(),

@@ -9,7 +9,7 @@ import { createEmbeddedStore } from '../../src/uploads/embedded/index.ts';
 import { newUploadId } from '../../src/uploads/id.ts';
 import { createJanitor, type JanitorOptions } from '../../src/uploads/janitor.ts';
 import type { UploadRecord, UploadStore } from '../../src/uploads/types.ts';
-import { part, upload } from './fixtures.ts';
+import { part, patienceMs, upload } from './fixtures.ts';
 import { noGraceMs } from './stage.ts';
 
 const day = 24 * 60 * 60 * 1000;
@@ -26,7 +26,7 @@ describe('the janitor', () => {
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'partway-janitor-'));
-    store = createEmbeddedStore({ dir, cleanUpGraceMs: noGraceMs });
+    store = createEmbeddedStore({ dir, cleanUpGraceMs: noGraceMs, writeTimeoutMs: patienceMs });
     freed = [];
     sweeps = [];
     warnings = [];

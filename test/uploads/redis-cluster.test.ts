@@ -11,7 +11,7 @@ import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
 import { freePort } from '../kit/free-port.ts';
 import { type RedisServer, startRedisServer } from '../setup/redis.ts';
 import { uploadStoreContract } from './contract.ts';
-import { part, upload } from './fixtures.ts';
+import { part, patienceMs, upload } from './fixtures.ts';
 
 const slots = [
   [0, 5_460],
@@ -69,7 +69,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store on
   }
 
   async function open(options: { cleanUpGraceMs: number }) {
-    const given = { url, keyPrefix: `test-${randomUUID()}:`, timeoutMs: 20_000, ...options };
+    const given = { url, keyPrefix: `test-${randomUUID()}:`, timeoutMs: patienceMs, ...options };
     const [a, b] = [createRedisStore(given), createRedisStore(given)];
     return {
       a,
@@ -88,7 +88,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store on
     try {
       // Enough of them that every node holds some.
       const records = Array.from({ length: 30 }, () => upload());
-      const patient = createRedisStore({ url, keyPrefix, timeoutMs: 30_000 });
+      const patient = createRedisStore({ url, keyPrefix, timeoutMs: patienceMs });
       for (const record of records) await patient.create(record);
       await patient.close();
       const [first] = nodes;

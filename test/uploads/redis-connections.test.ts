@@ -10,7 +10,7 @@ import { UploadStoreUnavailable } from '../../src/uploads/types.ts';
 import { makeCertificate } from '../kit/certificate.ts';
 import { freePort } from '../kit/free-port.ts';
 import { type RedisServer, startRedisServer } from '../setup/redis.ts';
-import { part, upload } from './fixtures.ts';
+import { part, patienceMs, upload } from './fixtures.ts';
 
 describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Redis', () => {
   let dir: string;
@@ -54,7 +54,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('connections to Red
     await start('tls', ['--tls-port', String(port), '--tls-auth-clients', 'no', ...files]);
 
     const url = `rediss://localhost:${port}/3`;
-    const trusting = createRedisStore({ url, tls: { ca: await readFile(certFile) }, timeoutMs: 20_000 });
+    const trusting = createRedisStore({ url, tls: { ca: await readFile(certFile) }, timeoutMs: patienceMs });
     const strict = createRedisStore({ url, timeoutMs: 500 });
     try {
       const record = upload();

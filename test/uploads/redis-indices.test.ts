@@ -8,7 +8,7 @@ import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import { ageMember, endedMember, keysUnder } from '../../src/uploads/redis/keys.ts';
 import type { UploadRecord, UploadStore } from '../../src/uploads/types.ts';
 import { type RedisServer, startRedisServer } from '../setup/redis.ts';
-import { part, upload } from './fixtures.ts';
+import { part, patienceMs, upload } from './fixtures.ts';
 import { noGraceMs } from './stage.ts';
 
 const hour = 60 * 60 * 1000;
@@ -25,7 +25,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('indices and costs 
     dir = await mkdtemp(join(tmpdir(), 'partway-indices-'));
     server = await startRedisServer({ dir });
     redis = new Redis(server.url);
-    store = createRedisStore({ url: server.url, timeoutMs: 20_000, cleanUpGraceMs: noGraceMs });
+    store = createRedisStore({ url: server.url, timeoutMs: patienceMs, cleanUpGraceMs: noGraceMs });
   });
   afterAll(async () => {
     await store.close();
@@ -105,7 +105,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('indices and costs 
       [1, day],
     ] as const) {
       await redis.flushall();
-      const keeping = createRedisStore({ url: server.url, retentionMs });
+      const keeping = createRedisStore({ url: server.url, retentionMs, timeoutMs: patienceMs });
       const { uploadId } = await begin();
       await keeping.recordPart(uploadId, part(1));
       const call = { uploadId, digest: '', plan: 0, parts: [], leaseMs: 60_000 };

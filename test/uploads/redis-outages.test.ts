@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import { type UploadStore, UploadStoreUnavailable } from '../../src/uploads/types.ts';
 import { type RedisServer, startRedisServer } from '../setup/redis.ts';
-import { part, upload } from './fixtures.ts';
+import { part, patienceMs, upload } from './fixtures.ts';
 
 const durable = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
@@ -29,7 +29,7 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     admin = new Redis(server.url, { retryStrategy: () => 50 });
     admin.on('error', () => {});
     store = createRedisStore({ url: server.url, timeoutMs: 1_000 });
-    patient = createRedisStore({ url: server.url, timeoutMs: 20_000 });
+    patient = createRedisStore({ url: server.url, timeoutMs: patienceMs });
     await Promise.all([eventually(() => store.check()), patient.check()]);
   });
   afterEach(async () => {
@@ -165,7 +165,10 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     await admin.config('SET', 'requirepass', 'secret');
     const wrong = createRedisStore({ url: `redis://:mistaken@127.0.0.1:${server.port}`, timeoutMs: 4_000 });
     const none = createRedisStore({ url: server.url, timeoutMs: 1_000 });
-    const right = createRedisStore({ url: `redis://:secret@127.0.0.1:${server.port}`, timeoutMs: 20_000 });
+    const right = createRedisStore({
+      url: `redis://:secret@127.0.0.1:${server.port}`,
+      timeoutMs: patienceMs,
+    });
     try {
       const error = await wrong.check().catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(UploadStoreUnavailable);

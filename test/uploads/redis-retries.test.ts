@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import type { UploadStore } from '../../src/uploads/types.ts';
 import { type CutProxy, startCutProxy } from './cut-proxy.ts';
-import { part, upload } from './fixtures.ts';
+import { part, patienceMs, upload } from './fixtures.ts';
 
 const url = process.env['TEST_REDIS_URL'];
 
@@ -18,7 +18,7 @@ describe.skipIf(url === undefined)('the Redis store behind a connection that bre
   beforeEach(async () => {
     proxy = await startCutProxy(Number(new URL(url ?? '').port));
     const keyPrefix = `test-${randomUUID()}:`;
-    const given = { keyPrefix, timeoutMs: 20_000 };
+    const given = { keyPrefix, timeoutMs: patienceMs };
     store = createRedisStore({ url: `redis://127.0.0.1:${proxy.port}`, ...given });
     direct = createRedisStore({ url: url ?? '', ...given });
     await Promise.all([store.check(), direct.check()]);

@@ -3,12 +3,13 @@ import { Redis } from 'ioredis';
 import { describe } from 'vitest';
 import { createRedisStore } from '../../src/uploads/redis/index.ts';
 import { uploadStoreContract } from './contract.ts';
+import { patienceMs } from './fixtures.ts';
 
 const url = process.env['TEST_REDIS_URL'];
 
 /** Stores under a prefix of their own. */
 async function open(options: { cleanUpGraceMs: number }) {
-  const given = { url: url ?? '', keyPrefix: `test-${randomUUID()}:`, timeoutMs: 20_000, ...options };
+  const given = { url: url ?? '', keyPrefix: `test-${randomUUID()}:`, timeoutMs: patienceMs, ...options };
   const [a, b] = [createRedisStore(given), createRedisStore(given)];
   return {
     a,
