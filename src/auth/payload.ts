@@ -1,5 +1,6 @@
 /** How the body travels, as `x-amz-content-sha256` says it (S3 API reference, "Authenticating Requests"). */
 import { S3Error } from '../s3/errors.ts';
+import type { Headers } from './request.ts';
 
 export type PayloadForm =
   /** Raw; must hash to this (lower-case hex). */
@@ -60,6 +61,23 @@ export function parseAnonymousPayloadForm(value: string | undefined): PayloadFor
 export function refuseStreaming(form: PayloadForm): void {
   if (form.kind === 'sha256' || form.kind === 'unsigned') return;
   throw new S3Error('InvalidRequest', { message: 'The value of x-amz-content-sha256 header is invalid.' });
+}
+
+const hashOfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+/** For operations that read no body: a request that has none must have been signed as such. Throws XAmzContentSHA256Mismatch. */
+export function requireHashOfNothing(form: PayloadForm, headers: Headers): void {
+  const hasBody =
+    headers.get('transfer-encoding') !== undefined || Number(headers.get('content-length') ?? 0) > 0;
+  if (form.kind === 'sha256' && !hasBody) requireSha256(form.hex, hashOfNothing);
+}
+
+/** Both in lower-case hex. Throws XAmzContentSHA256Mismatch. */
+export function requireSha256(client: string, computed: string): void {
+  if (client === computed) return;
+  throw new S3Error('XAmzContentSHA256Mismatch', {
+    extra: { ClientComputedContentSHA256: client, S3ComputedContentSHA256: computed },
+  });
 }
 
 /** Reads `x-amz-decoded-content-length`, the bytes inside an aws-chunked body. Throws MissingContentLength. */

@@ -1,6 +1,7 @@
 /** The one pass over a request body: decode, count, digest, verify. */
 import { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
+import { requireSha256 } from '../auth/payload.ts';
 import { trailerValue } from '../auth/trailer.ts';
 import { type ChecksumAlgorithm, checksumInfo } from '../s3/checksums/algorithms.ts';
 import type { Digests } from '../s3/checksums/digest-set.ts';
@@ -194,13 +195,6 @@ export class IncomingBody extends Readable {
     const trailer = trailerValue(announced, trailers);
     if (checksum !== undefined) requireChecksum(checksum, digests.raw(checksum.algorithm), trailer);
   }
-}
-
-function requireSha256(client: string, computed: string): void {
-  if (client === computed) return;
-  throw new S3Error('XAmzContentSHA256Mismatch', {
-    extra: { ClientComputedContentSHA256: client, S3ComputedContentSHA256: computed },
-  });
 }
 
 function requireMd5(expected: Buffer, calculated: Buffer, expectedAs: 'base64' | 'hex'): void {

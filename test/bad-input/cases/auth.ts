@@ -1,4 +1,5 @@
 /** Requests that are not signed as they should be: each would replace the object if it were taken. */
+import { createHash } from 'node:crypto';
 import { credentials } from '../../kit/gateway.ts';
 import type { RawRequest } from '../../kit/raw-request.ts';
 import { casesOf, type World } from '../case.ts';
@@ -14,6 +15,7 @@ const put =
   });
 
 const now = new Date();
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const basic = (date: Date): string => date.toISOString().replaceAll(/[-:]|\.\d{3}/g, '');
 const stamp = basic(now);
 const day = stamp.slice(0, 8);
@@ -304,6 +306,33 @@ export const authCases = [
       403,
       'AccessDenied',
       'Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters',
+    ],
+  ]),
+  ...casesOf('no body', [
+    ...(
+      [
+        ['DELETE', {}],
+        ['PUT', { headers: { 'x-amz-copy-source': '/no-such-bucket/key' } }],
+        ['POST', { query: { uploads: '' } }],
+        ['GET', {}],
+      ] as const
+    ).map(
+      ([method, call]) =>
+        [
+          `the SHA-256 of something (${method})`,
+          put({ ...call, method, body: '', payloadHash: sha256('y') }),
+          400,
+          'XAmzContentSHA256Mismatch',
+          "The provided 'x-amz-content-sha256' header does not match what was computed.",
+          { ClientComputedContentSHA256: sha256('y'), S3ComputedContentSHA256: sha256('') },
+        ] as const,
+    ),
+    [
+      'the SHA-256 of something (HEAD)',
+      put({ method: 'HEAD', body: '', payloadHash: sha256('y') }),
+      400,
+      undefined,
+      undefined,
     ],
   ]),
 ];
