@@ -47,9 +47,11 @@ export function parsePostPolicy(base64: string): PostPolicy {
   return { expiration: expires, conditions: conditions.map(parseCondition) };
 }
 
+/** JSON, and the two escapes that S3 has besides ("Character Escaping"): `\$` and `\v`. */
 function parseJson(text: string): unknown {
+  const own: Readonly<Record<string, string>> = { '\\$': '$', '\\v': '\\u000b' };
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replaceAll(/\\./g, (pair) => own[pair] ?? pair));
   } catch (cause) {
     throw invalid('Invalid JSON.', cause);
   }

@@ -75,6 +75,13 @@ describe('a policy document', () => {
     ]);
   });
 
+  it('has the escapes of JSON, and two more', () => {
+    const value = String.raw`\$\\$\v\\v\n\u00e9\"`;
+    const document = `{"expiration": "${expiration}", "conditions": [["eq", "$key", "${value}"]]}`;
+    const [condition] = parsePostPolicy(Buffer.from(document).toString('base64')).conditions;
+    expect(condition).toMatchObject({ value: '$\\$\v\\v\né"' });
+  });
+
   it('is taken with milliseconds and without, and ends at its moment', () => {
     for (const until of [expiration, '2026-11-22T12:00:00.001Z']) {
       expect(judge([], {}, until)).toEqual({ min: 0, max: Number.POSITIVE_INFINITY });
