@@ -217,7 +217,7 @@ export const settings = {
   trustedProxies: setting(
     listOf(network),
     '',
-    'Proxies, by address or range, whose `X-Forwarded-*` headers are believed.',
+    'Proxies, by address or range, whose `X-Forwarded-*` and `Forwarded` headers are believed.',
   ),
 
   accessKeyId: credentialSettings.accessKeyId,

@@ -4,9 +4,9 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { isAdapterError } from '../../adapters/errors.ts';
 import { type Authenticate, type Authentication, twoMechanisms } from '../auth/authenticate.ts';
-import { refuseStreaming, requireHashOfNothing } from '../auth/payload.ts';
+import { refuseStreaming } from '../auth/payload.ts';
 import type { AuthenticateForm } from '../auth/post-signature.ts';
-import { clientAddress, forwarded, proxyTrust } from '../http/forwarded.ts';
+import { type Origin, originOf, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
 import type { HostReader } from '../http/hosts.ts';
 import { newRequestId } from '../http/request-id.ts';
@@ -65,17 +65,17 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
   const readHead = ({ incoming, secure }: Exchange): RequestHead => {
     const method = incoming.method ?? '';
     const raw = readHeaders(incoming.rawHeaders);
-    const seen = trusts(incoming.socket.remoteAddress) ? forwarded(raw) : {};
+    const origin = originOf(incoming.socket.remoteAddress, raw, trusts);
     // The client signed the host that it used.
-    const sent = seen.host === undefined ? raw : new Map([...raw, ['host', seen.host]]);
+    const sent = origin.host === undefined ? raw : new Map([...raw, ['host', origin.host]]);
     const target = parseTarget(incoming.url ?? '', sent.get('host'), { hosts, accessPoints });
-    return { method, sent, target, scheme: (seen.secure ?? secure) ? 'https' : 'http' };
+    return { method, origin, sent, target, scheme: (origin.secure ?? secure) ? 'https' : 'http' };
   };
 
   const prepare = (
     exchange: Exchange,
     answering: AnswerContext,
-    { method, scheme, sent, target }: RequestHead,
+    { method, origin, scheme, sent, target }: RequestHead,
   ): { operation: Operation; context: RequestContext } => {
     const { incoming, notes } = exchange;
     const auth = authenticate({ method, target, headers: sent });
@@ -109,7 +109,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatch {
       },
       scheme,
       client: {
-        address: clientAddress(incoming.socket.remoteAddress, sent, trusts),
+        address: origin.address,
         tlsVersion: () => tlsVersion(incoming.socket),
       },
       body,
@@ -161,6 +161,7 @@ function tlsVersion(socket: Socket): string | undefined {
 /** What is known of a request before anything is judged. */
 interface RequestHead {
   readonly method: string;
+  readonly origin: Origin;
   readonly sent: Headers;
   readonly target: Target;
   readonly scheme: RequestContext['scheme'];
@@ -183,7 +184,6 @@ function withHoisted(headers: Headers, auth: Authentication): Headers {
 
 function judge(operation: Operation, target: Target, headers: Headers, auth: Authentication): void {
   if (operation.body !== 'object') refuseStreaming(auth.payload);
-  if (operation.body === 'none') requireHashOfNothing(auth.payload, headers);
   if (target.bucket !== undefined) requireBucketName(target.bucket);
   if (target.accessPoint !== undefined) judgeAccessPoint(operation);
   if (headers.has('x-amz-copy-source') && operation.route.copy !== true) {
