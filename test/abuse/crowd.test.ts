@@ -179,10 +179,12 @@ test('a part that dribbles in beside many small requests: neither fails', async 
   let over = false;
   const asked: Promise<boolean>[] = [];
   let failed = 0;
+  let count = 0;
+  const begunAt = performance.now();
   const load = (async () => {
     while (!over) {
-      for (let index = 0; index < rate / 20; index++) asked.push(ask());
-      await sleep(50);
+      for (; count < ((performance.now() - begunAt) / 1000) * rate; count++) asked.push(ask());
+      await sleep(20);
       // What is answered is forgotten, so that hours do not fill our own memory.
       if (asked.length > rate) failed += (await Promise.all(asked.splice(0))).filter((ok) => !ok).length;
     }
@@ -193,6 +195,8 @@ test('a part that dribbles in beside many small requests: neither fails', async 
   failed += (await Promise.all(asked)).filter((ok) => !ok).length;
   agent.destroy();
   client.destroy();
+  const took = Math.round((performance.now() - begunAt) / 1000);
+  console.info(`${count} small requests beside a part of ${seconds} MiB in ${took} s, ${failed} failed`);
   expect(failed).toBe(0);
   stand.expectNoFailure();
 });
