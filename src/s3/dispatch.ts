@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { isAdapterError } from '../../adapters/errors.ts';
 import { type Authenticate, type Authentication, twoMechanisms } from '../auth/authenticate.ts';
-import { refuseStreaming } from '../auth/payload.ts';
+import { refuseStreaming, requireHashOfNothing } from '../auth/payload.ts';
 import type { AuthenticateForm } from '../auth/post-signature.ts';
 import { type Origin, originOf, proxyTrust } from '../http/forwarded.ts';
 import { type Headers, readHeaders } from '../http/headers.ts';
@@ -184,6 +184,7 @@ function withHoisted(headers: Headers, auth: Authentication): Headers {
 
 function judge(operation: Operation, target: Target, headers: Headers, auth: Authentication): void {
   if (operation.body !== 'object') refuseStreaming(auth.payload);
+  if (operation.body === 'none') requireHashOfNothing(auth.payload, headers);
   if (target.bucket !== undefined) requireBucketName(target.bucket);
   if (target.accessPoint !== undefined) judgeAccessPoint(operation);
   if (headers.has('x-amz-copy-source') && operation.route.copy !== true) {
