@@ -40,7 +40,7 @@ function element(name: string, value: XmlValue, ownAttributes = ''): string {
   if (value === undefined) return '';
   if (typeof value === 'string') return `<${name}${ownAttributes}>${escapeXml(value)}</${name}>`;
   if (typeof value === 'number' || typeof value === 'boolean') return `<${name}>${value}</${name}>`;
-  if (value instanceof Date) return `<${name}>${value.toISOString()}</${name}>`;
+  if (value instanceof Date) return `<${name}>${wholeSeconds(value)}</${name}>`;
   if (isArray(value)) {
     let out = '';
     for (const item of value) out += element(name, item);
@@ -54,6 +54,11 @@ function element(name: string, value: XmlValue, ownAttributes = ''): string {
     else if (inner !== undefined) attributes += ` ${child.slice(1)}="${escapeXml(String(inner))}"`;
   }
   return `<${name}${attributes}>${content}</${name}>`;
+}
+
+/** As AWS writes it, with milliseconds that are always zero: lists say the same as Last-Modified. */
+function wholeSeconds(date: Date): string {
+  return `${date.toISOString().slice(0, -'.000Z'.length)}.000Z`;
 }
 
 /** `Array.isArray` does not narrow away readonly arrays. */

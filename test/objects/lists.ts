@@ -105,6 +105,18 @@ export function listTests(subject: Listing, options: GatewayOptions): void {
       expect(markers.map((name) => uploads.element(name))).toEqual(['', '', '', '']);
     });
 
+    it('tell times in whole seconds, as Last-Modified does', async () => {
+      const bucket = await fill();
+      const head = await send(subject.endpoint, { method: 'HEAD', path: `/${bucket}/a` });
+      const modified = new Date(head.headers['last-modified'] ?? '').toISOString();
+      for (const [, sub] of lists) {
+        const answer = await list(bucket, sub);
+        const times = [...all(answer, 'LastModified'), ...all(answer, 'Initiated')];
+        expect(times.map((time) => time.slice(19))).toEqual(['.000Z', '.000Z', '.000Z']);
+        if (sub !== lists[3][1]) expect(times[0]).toBe(modified);
+      }
+    });
+
     it('tell the owner in version 1, and in version 2 when asked', async () => {
       const bucket = await fill();
       const owners = async (query: Readonly<Record<string, string>>) =>

@@ -51,7 +51,7 @@ describe('writing', () => {
           N: 1,
           T: true,
           Missing: undefined,
-          D: new Date(0),
+          D: new Date(999),
           Part: [{ PartNumber: 1 }, { PartNumber: 2 }],
           None: [],
           Grantee: { '@xmlns:xsi': 'http://www.w3.org/2001/XMLSchema-instance', '@xsi:type': 'A"B', ID: 'x' },
