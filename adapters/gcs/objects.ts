@@ -151,11 +151,12 @@ function readHead(
   };
   const size = Number(demanded('x-goog-stored-content-length'));
   const [, start, end] = /^bytes (\d+)-(\d+)\//.exec(header('content-range') ?? '') ?? [];
+  // Of no bytes there is no range, whatever an answer to a suffix of them says (`bytes 0--1/0`, of an emulator).
   const range =
-    incoming.statusCode === 206
-      ? { start: Number(start), end: Number(end) }
-      : size === 0
-        ? undefined
+    size === 0
+      ? undefined
+      : incoming.statusCode === 206
+        ? { start: Number(start), end: Number(end) }
         : { start: 0, end: size - 1 };
   const length = range === undefined ? 0 : range.end - range.start + 1;
   if (Number(header('content-length') ?? length) !== length) {

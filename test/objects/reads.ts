@@ -97,6 +97,23 @@ export function readTests(subject: Subject): void {
       }
     });
 
+    it('find no range in an object without bytes', async () => {
+      const bucket = await subject.bucket();
+      const path = `/${bucket}/empty`;
+      await put(subject, bucket, 'empty', Buffer.alloc(0));
+      for (const range of ['bytes=0-', 'bytes=0-0', 'bytes=-1', 'bytes=-0', 'bytes=5-']) {
+        for (const method of ['GET', 'HEAD']) {
+          const { headers, status } = await send(subject.endpoint, { method, path, headers: { range } });
+          expect([range, method, status, headers['content-range']]).toEqual([
+            range,
+            method,
+            416,
+            'bytes */0',
+          ]);
+        }
+      }
+    });
+
     it(`follow ${combinations.length} combinations of conditions`, async () => {
       expect(combinations).toHaveLength(144);
       const bucket = await subject.bucket();
