@@ -183,7 +183,9 @@ test('a part that dribbles in beside many small requests: neither fails', async 
   const begunAt = performance.now();
   const load = (async () => {
     while (!over) {
-      for (; count < ((performance.now() - begunAt) / 1000) * rate; count++) asked.push(ask());
+      // What could not be asked in time on a busy machine is not made up for by thousands at once.
+      const due = Math.min(((performance.now() - begunAt) / 1000) * rate, count + rate / 10);
+      for (; count < due; count++) asked.push(ask());
       await sleep(20);
       // What is answered is forgotten, so that hours do not fill our own memory.
       if (asked.length > rate) failed += (await Promise.all(asked.splice(0))).filter((ok) => !ok).length;
