@@ -63,7 +63,7 @@ describe.each([
       ),
       { numRuns: 40, seed: 7 },
     );
-  }, 120_000);
+  }, 300_000);
 
   it('pages through private blobs without showing or counting them', async () => {
     const bucket = await bench.bucket();

@@ -75,7 +75,7 @@ describe.skipIf(upstream === undefined)('uploads on GCS', () => {
   });
 
   it('composes 1,100 parts in a tree: 35 + 2 + 1 calls, up to 16 at once, no name twice', {
-    timeout: 60_000,
+    timeout: 300_000,
   }, async () => {
     const { adapter, service } = gcs;
     const bucket = await gcs.bucket();
@@ -117,7 +117,7 @@ describe.skipIf(upstream === undefined)('uploads on GCS', () => {
     ['after', 'lose answer'],
   ] as const)(
     'finishes a Complete that crashed %s any of its steps',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (_, how) => {
       const { adapter, service } = gcs;
       const replica = gcs.make();

@@ -19,13 +19,13 @@ let installed: InstalledPackage;
 
 beforeAll(async () => {
   installed = await packAndInstall();
-}, 300_000);
+}, 600_000);
 afterAll(async () => {
   killAll();
   await installed?.remove();
 });
 
-describe('the packed package', { timeout: 120_000 }, () => {
+describe('the packed package', { timeout: 300_000 }, () => {
   it('holds what it needs and nothing else', () => {
     const roots = new Set(installed.files.map((path) => path.split('/')[0]));
     expect([...roots].sort()).toEqual([
@@ -89,7 +89,7 @@ describe('the packed package', { timeout: 120_000 }, () => {
   });
 });
 
-describe('the library', { timeout: 120_000 }, () => {
+describe('the library', { timeout: 300_000 }, () => {
   it('is imported by programs without loading an SDK', async () => {
     const { modules } = await trace('import', async (env) => {
       await writeFile(

@@ -296,7 +296,7 @@ function md5(body: Buffer): string {
   return createHash('md5').update(body).digest('hex');
 }
 
-it('keeps every body apart from all others', { timeout: 60_000 + rounds * 20_000 }, async () => {
+it('keeps every body apart from all others', { timeout: 120_000 + rounds * 40_000 }, async () => {
   try {
     await Promise.all(
       Array.from({ length: lanes }, async (_, number) => {
