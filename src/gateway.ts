@@ -3,7 +3,8 @@ import { createApp } from './app.ts';
 import { type BuiltBackends, buildBackends } from './backends.ts';
 import { createBackground } from './background.ts';
 import { loadMasterKeys } from './config/load-master-keys.ts';
-import type { Config, Credential } from './config.ts';
+import { reason } from './config/reader.ts';
+import { type Config, ConfigError, type Credential } from './config.ts';
 import { AccessPoints } from './http/access-points.ts';
 import { type Admission, createIdentities } from './identities.ts';
 import type { Logger } from './log.ts';
@@ -129,7 +130,7 @@ function encryptionOf(config: Config): EncryptionSettings {
   };
 }
 
-/** Loads the one store that is configured, and no driver of the other. */
+/** Loads the one store that is configured, and no driver of the other. @throws ConfigError when its directory cannot be used */
 export async function openStore(config: Config, log: Logger): Promise<UploadStore> {
   const { retentionMs } = config.uploads;
   if (config.redis !== undefined) {
@@ -137,5 +138,17 @@ export async function openStore(config: Config, log: Logger): Promise<UploadStor
     return createRedisStore({ ...config.redis, retentionMs, timeoutMs: config.timeouts.redisMs, log });
   }
   const { createEmbeddedStore } = await import('./uploads/embedded/index.ts');
-  return createEmbeddedStore({ dir: config.stateDir, durability: config.durability, retentionMs });
+  const { durability, stateDir: dir } = config;
+  try {
+    return createEmbeddedStore({ dir, durability, retentionMs });
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new ConfigError([
+      {
+        key: 'stateDir (PARTWAY_STATE_DIR)',
+        problem: `cannot keep the open uploads in ${dir}: ${reason(error)}`,
+        fix: 'make the directory writable, or name another one',
+      },
+    ]);
+  }
 }

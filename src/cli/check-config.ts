@@ -1,5 +1,8 @@
 /** `partway check-config`: what is configured, and what the services say to it. */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { buildBackends } from '../backends.ts';
+import { reason } from '../config/reader.ts';
 import { type Config, hasKeys, type IdentityConfig } from '../config.ts';
 import { checkBackend } from '../storage.ts';
 import { describeBackend } from './banner.ts';
@@ -53,8 +56,21 @@ function describeMasterKeys({ encryption, redis, stateDir }: Config): string {
     : 'not offered: encryption.keys is not set';
 }
 
-/** What the backends and the upload store say, when it is not "fine". */
-export async function checkServices(config: Config): Promise<readonly string[]> {
+/** Something is kept there unless Redis and keys are configured. Looks only: a directory that is missing is made at the start. */
+function checkStateDir({ stateDir, redis, ...config }: Config): string | undefined {
+  if (redis !== undefined && hasKeys(config)) return undefined;
+  let directory = stateDir;
+  while (!existsSync(directory) && dirname(directory) !== directory) directory = dirname(directory);
+  try {
+    accessSync(`${directory}/.`, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return `stateDir (PARTWAY_STATE_DIR): ${directory} cannot be written to: ${reason(error)}; make it writable, or name another directory`;
+  }
+}
+
+/** What the backends, the upload store and its directory say, when it is not "fine". */
+async function checkServices(config: Config): Promise<readonly string[]> {
   const { backends } = await buildBackends(config);
   const answers = await Promise.all([
     ...backends.map((backend) => answer(backend.name, checkBackend(backend))),
@@ -63,7 +79,7 @@ export async function checkServices(config: Config): Promise<readonly string[]> 
       : [answer('redis.url (PARTWAY_REDIS_URL)', checkRedis(config.redis, config.uploads.retentionMs))]),
   ]);
   await Promise.all(backends.map((backend) => backend.adapter.close()));
-  return answers.filter((text) => text !== undefined);
+  return [checkStateDir(config), ...answers].filter((text) => text !== undefined);
 }
 
 async function checkRedis(

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -159,6 +160,17 @@ describe('check-config', () => {
     expect(gateway.stdout()).not.toContain('canary');
   });
 
+  test('looks whether the state directory can be written to, and makes nothing', async () => {
+    using dir = directory();
+    writeFileSync(join(dir.path, 'file'), '');
+    await using sound = run(dir.path, ['check-config'], { ...keys, PARTWAY_STATE_DIR: './a/b' });
+    await using broken = run(dir.path, ['check-config'], { ...keys, PARTWAY_STATE_DIR: './file/state' });
+    expect((await sound.ended).code).toBe(0);
+    expect(existsSync(join(dir.path, 'a'))).toBe(false);
+    expect((await broken.ended).code).toBe(1);
+    expect(broken.stdout()).toMatch(/stateDir .*file cannot be written to: a part of the path is a file/);
+  });
+
   test('ends with 1 when a service does not answer', async () => {
     using dir = directory();
     await using gateway = run(dir.path, ['check-config'], {
@@ -169,6 +181,21 @@ describe('check-config', () => {
     expect(gateway.stdout()).toMatch(/redis\.url \(PARTWAY_REDIS_URL\): .*ECONNREFUSED/);
     expect(gateway.stdout() + gateway.stderr()).not.toContain('canary');
   });
+});
+
+test('a state directory that cannot be used is told without a stack', async () => {
+  using dir = directory();
+  writeFileSync(join(dir.path, 'file'), '');
+  const key = randomBytes(32).toString('base64');
+  const env = { ...keys, PARTWAY_STATE_DIR: './file/state', PARTWAY_ENCRYPTION_KEYS: `a:${key}` };
+  for (const command of ['serve', 'doctor']) {
+    await using gateway = run(dir.path, [command], env);
+    expect((await gateway.ended).code).toBe(2);
+    expect(gateway.stderr()).toMatch(
+      /stateDir \(PARTWAY_STATE_DIR\): cannot keep .*a part of the path is a file/,
+    );
+    expect(gateway.stderr()).not.toContain('    at ');
+  }
 });
 
 test.each(['1', '2'])(
