@@ -24,7 +24,7 @@ export function racesContract(open: OpenPair): void {
             digest: `${round}/${index}`,
             plan: 0,
             parts: [],
-            leaseMs: 9_000,
+            leaseMs: 60_000,
           }),
         ),
       );
@@ -35,7 +35,7 @@ export function racesContract(open: OpenPair): void {
   test('a cut-off Complete is taken over by exactly one', async () => {
     for (const _ of rounds) {
       const uploadId = await begin();
-      const call = { uploadId, digest: '', plan: 0, parts: [], leaseMs: 9_000 };
+      const call = { uploadId, digest: '', plan: 0, parts: [], leaseMs: 60_000 };
       await a.claimCompletion({ ...call, leaseMs: 1 });
       await sleep(3);
       const outcomes = await Promise.all([a.claimCompletion(call), b.claimCompletion(call)]);
@@ -47,7 +47,7 @@ export function racesContract(open: OpenPair): void {
     for (const _ of rounds) {
       const uploadId = await begin();
       const [claimed, ...aborts] = await Promise.all([
-        a.claimCompletion({ uploadId, digest: '', plan: 0, parts: [], leaseMs: 9_000 }),
+        a.claimCompletion({ uploadId, digest: '', plan: 0, parts: [], leaseMs: 60_000 }),
         b.abort(uploadId),
         a.abort(uploadId),
       ]);
@@ -63,7 +63,7 @@ export function racesContract(open: OpenPair): void {
       await a.recordPart(uploadId, first);
       const [recorded, claimed] = await Promise.all([
         a.recordPart(uploadId, part(1)),
-        b.claimCompletion({ uploadId, digest: '', plan: 0, parts: [first], leaseMs: 9_000 }),
+        b.claimCompletion({ uploadId, digest: '', plan: 0, parts: [first], leaseMs: 60_000 }),
       ]);
       expect(claimed.outcome).toBe(recorded.recorded ? 'changed' : 'claimed');
     }

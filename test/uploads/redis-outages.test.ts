@@ -186,17 +186,19 @@ describe.skipIf(process.env['TEST_REDIS_URL'] === undefined)('the Redis store in
     try {
       for (const skew of [-3_600_000, 3_600_000]) {
         Date.now = () => realNow() + skew;
-        const skewed = createRedisStore({ url: server.url, timeoutMs: 3_000 });
+        const skewed = createRedisStore({ url: server.url, timeoutMs: patienceMs });
+        const hasty = createRedisStore({ url: server.url, timeoutMs: 1_000 });
         const record = upload();
         await skewed.create(record);
         expect(await skewed.recordPart(record.uploadId, part(1))).toEqual({ recorded: true });
+        await eventually(() => hasty.recordPart(record.uploadId, part(1)));
         server.process.kill('SIGSTOP');
-        await refused(skewed.recordPart(record.uploadId, part(2)));
+        await refused(hasty.recordPart(record.uploadId, part(2)));
         server.process.kill('SIGCONT');
-        await eventually(() => skewed.check());
+        await eventually(() => hasty.check());
         await sleep(100);
         expect(await skewed.get(record.uploadId, 2)).not.toHaveProperty('part');
-        await skewed.close();
+        await Promise.all([skewed.close(), hasty.close()]);
       }
     } finally {
       Date.now = realNow;
