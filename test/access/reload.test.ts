@@ -14,7 +14,7 @@ const rotated = identitiesYaml.replace(
 
 /** Asked until it is so: each worker learns of it on its own. */
 async function becomes(ask: () => Promise<unknown>, wanted: unknown): Promise<void> {
-  await expect.poll(ask, { timeout: 10_000, interval: 20 }).toEqual(wanted);
+  await expect.poll(ask, { timeout: 60_000, interval: 20 }).toEqual(wanted);
 }
 
 describe.each([1, 2])('SIGHUP with %d processes', (workers) => {

@@ -43,7 +43,7 @@ export function sharingTests(options: GatewayOptions): void {
             told.set(sub, await read(one.endpoint, sub));
             // What the other remembers is at most two seconds old.
             await vi.waitFor(async () => expect(await read(two.endpoint, sub)).toBe(told.get(sub)), {
-              timeout: 10_000,
+              timeout: 60_000,
               interval: 100,
             });
           }

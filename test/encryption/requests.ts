@@ -62,7 +62,7 @@ export async function getWith(
 
 /** Waits for it: the log is written now and then. */
 export async function expectLogged(gateway: RunningGateway, text: string | RegExp): Promise<void> {
-  await vi.waitFor(() => expect(gateway.output()).toMatch(text), { timeout: 10_000, interval: 50 });
+  await vi.waitFor(() => expect(gateway.output()).toMatch(text), { timeout: 60_000, interval: 50 });
 }
 
 /** Status of a HEAD, which has no body to tell more. */

@@ -70,6 +70,8 @@ identities:
       const { stdout } = await promisify(execFile)('curl', [
         '--silent',
         '--show-error',
+        '--noproxy',
+        '*',
         '--connect-to',
         `${hostname}:80:127.0.0.1:${gateway.port}`,
         '--user',

@@ -125,7 +125,13 @@ describe('npm run sbom', () => {
 
 describe('npm audit', () => {
   it('knows of no weakness in anything that is installed', { timeout: 120_000 }, async (context) => {
-    const { err, out, status } = await npm('audit', '--json', '--audit-level=low');
+    const { err, out, status } = await npm(
+      'audit',
+      '--json',
+      '--audit-level=low',
+      '--fetch-timeout=20000',
+      '--fetch-retries=1',
+    );
     const answer = parse(out);
     if (answer?.vulnerabilities === undefined) {
       const why = `npm audit could not ask: the registry gave no advisories (${(answer?.message ?? err).trim().split('\n')[0]})`;

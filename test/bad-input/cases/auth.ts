@@ -20,6 +20,7 @@ const basic = (date: Date): string => date.toISOString().replaceAll(/[-:]|\.\d{3
 const stamp = basic(now);
 const day = stamp.slice(0, 8);
 const scope = `${day}/us-east-1/s3/aws4_request`;
+const hourAgo = basic(new Date(now.getTime() - 3_600_000));
 const { accessKeyId } = credentials;
 const signature = '0'.repeat(64);
 const names = 'host;x-amz-content-sha256;x-amz-date';
@@ -153,7 +154,8 @@ export const authCases = [
     ],
     [
       'a clock that is an hour off',
-      signed(`${accessKeyId}/${scope}`, { 'x-amz-date': basic(new Date(now.getTime() - 3_600_000)) }),
+      // Of the day that it was an hour ago.
+      signed(`${accessKeyId}/${hourAgo.slice(0, 8)}/us-east-1/s3/aws4_request`, { 'x-amz-date': hourAgo }),
       403,
       'RequestTimeTooSkewed',
       'The difference between the request time and the current time is too large.',
