@@ -141,8 +141,14 @@ export interface Body {
   readonly size: number;
 }
 
-/** `recycle`, where there is one, takes back a chunk that the stream gave, once nobody needs it any more, and at most once: other bytes then go there. */
-export type BodyStream = Readable & { readonly recycle?: (chunk: Buffer) => void };
+/**
+ * `recycle`, where there is one, takes back a chunk that the stream gave, once nobody needs it any more, and at most once: other bytes then
+ * go there. `bytes`, where they are there, are all that the stream will give: who takes them need not read it.
+ */
+export type BodyStream = Readable & {
+  readonly recycle?: (chunk: Buffer) => void;
+  readonly bytes?: Buffer;
+};
 
 export interface PutObjectCall extends ObjectCall {
   readonly body: Body;

@@ -84,7 +84,7 @@ export function createServer(options: ServerOptions): GatewayServer {
 
   const health = createHealth({ ready: options.ready, baseDomains: options.baseDomains, log });
 
-  const listener = getRequestListener((request, { incoming }) => app.fetch(request, envOf(incoming)), {
+  const listener = getRequestListener((request, { incoming }) => app.fetch(asGet(request), envOf(incoming)), {
     overrideGlobalObjects: false,
     hostname: 'localhost',
     errorHandler: (error) => {
@@ -218,6 +218,14 @@ export function createServer(options: ServerOptions): GatewayServer {
       return cut;
     },
   };
+}
+
+/**
+ * Hono makes what answers HEAD of what answers GET, by taking it apart. Here HEAD is an operation of its own, and the method is read of
+ * Node's request.
+ */
+function asGet(request: Request): Request {
+  return request.method === 'HEAD' ? Object.create(request, { method: { value: 'GET' } }) : request;
 }
 
 function peer(socket: Socket): string {

@@ -177,14 +177,19 @@ export class FileBody extends Readable {
   }
 }
 
-/** A body of bytes that are at hand. */
-export function bytesBody(bytes: Buffer | undefined): Readable {
-  return new Readable({
-    read() {
-      if (bytes !== undefined) this.push(bytes);
-      this.push(null);
-    },
-  });
+/** A body that is at hand. */
+export class BytesBody extends Readable {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    super();
+    this.bytes = bytes;
+  }
+
+  override _read(): void {
+    if (this.bytes.length > 0) this.push(this.bytes);
+    this.push(null);
+  }
 }
 
 /** `Corrupt` when the file is shorter than it was: another program cut it. */

@@ -1,7 +1,7 @@
 /** Objects, read. */
 import { AdapterError } from '../errors.ts';
 import type { ByteRange, GetObjectCall, GetObjectResult, ObjectCall, ObjectInfo } from '../types.ts';
-import { bytesBody, FileBody, readFully } from './body.ts';
+import { BytesBody, FileBody, readFully } from './body.ts';
 import type { Context } from './context.ts';
 import { FromCaller } from './errors.ts';
 import { findInfo, missingObject } from './find.ts';
@@ -30,7 +30,7 @@ export async function getObject(context: Context, call: GetObjectCall): Promise<
     }
     const bytes = range && (await bytesOf(opened, range));
     await handle?.close();
-    return { info, range, body: bytesBody(bytes) };
+    return { info, range, body: new BytesBody(bytes ?? Buffer.alloc(0)) };
   } catch (error) {
     await handle?.close();
     throw error;

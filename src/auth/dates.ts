@@ -2,10 +2,22 @@
 
 /** Reads `20130524T000000Z`. `undefined` unless it is exactly that, and a date that exists. */
 export function parseBasicDate(text: string): Date | undefined {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second] = match;
-  return existing(new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`), text);
+  if (!/^\d{8}T\d{6}Z$/.test(text)) return undefined;
+  const at = (start: number, end: number): number => Number(text.slice(start, end));
+  const [year, month, day] = [at(0, 4), at(4, 6) - 1, at(6, 8)];
+  const [hour, minute, second] = [at(9, 11), at(11, 13), at(13, 15)];
+  const date = new Date(0);
+  date.setUTCFullYear(year, month, day);
+  date.setUTCHours(hour, minute, second);
+  // `Date` rolls 31 February over into March.
+  const exists =
+    date.getUTCFullYear() === year &&
+    date.getUTCMonth() === month &&
+    date.getUTCDate() === day &&
+    date.getUTCHours() === hour &&
+    date.getUTCMinutes() === minute &&
+    date.getUTCSeconds() === second;
+  return exists ? date : undefined;
 }
 
 /** Reads a `Date` header: RFC 1123, or the ISO 8601 basic format that some signers put there. */
@@ -25,9 +37,4 @@ export function basicDate(date: Date): string {
 /** `2013-05-24T00:00:00Z` */
 export function isoSeconds(date: Date): string {
   return `${date.toISOString().slice(0, 19)}Z`;
-}
-
-function existing(date: Date, text: string): Date | undefined {
-  // `Date` rolls 31 February over into March.
-  return !Number.isNaN(date.getTime()) && basicDate(date) === text ? date : undefined;
 }

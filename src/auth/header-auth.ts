@@ -18,13 +18,12 @@ export function readHeaderAuth(
 ): SignedClaim {
   const components = parseAuthorization(authorization);
   const { accessKeyId, scope } = parseCredential(components.credential, 'header', rules);
-  const { text, date } = requestDate(headers);
+  const { text, date, timestamp } = requestDate(headers);
   if (Math.abs(now.getTime() - date.getTime()) > maxSkewMs) {
     throw new S3Error('RequestTimeTooSkewed', {
       extra: { RequestTime: text, ServerTime: isoSeconds(now), MaxAllowedSkewMilliseconds: maxSkewMs },
     });
   }
-  const timestamp = basicDate(date);
   if (scope.date !== timestamp.slice(0, 8)) {
     throw malformed('Invalid credential date. Date is not the same as X-Amz-Date.');
   }
@@ -102,11 +101,11 @@ function refuseOtherScheme(scheme: string): void {
 }
 
 /** `x-amz-date` counts when it is there, readable or not; `Date` otherwise. */
-function requestDate(headers: Headers): { text: string; date: Date } {
+function requestDate(headers: Headers): { text: string; date: Date; timestamp: string } {
   const amzDate = headers.get('x-amz-date');
   const text = amzDate ?? headers.get('date') ?? '';
   const date = amzDate === undefined ? parseDateHeader(text) : parseBasicDate(text);
-  if (date !== undefined) return { text, date };
+  if (date !== undefined) return { text, date, timestamp: amzDate ?? basicDate(date) };
   throw new S3Error('AccessDenied', {
     message: 'AWS authentication requires a valid Date or x-amz-date header',
   });

@@ -51,9 +51,7 @@ export function canonicalRequest(parts: CanonicalParts): string {
   );
   return [
     parts.method,
-    typeof parts.path === 'string'
-      ? encode(parts.path).replaceAll('%2F', '/')
-      : parts.path.map(encode).join('/'),
+    typeof parts.path === 'string' ? encodePath(parts.path) : parts.path.map(encode).join('/'),
     canonicalQuery(parts.query),
     lines.join(''),
     parts.signedHeaders.join(';'),
@@ -77,7 +75,11 @@ function compare(a: string, b: string): number {
 }
 
 function canonicalValue(value: string): string {
-  return value.replaceAll(/[ \t]+/g, ' ').trim();
+  return /\s/.test(value) ? value.replaceAll(/[ \t]+/g, ' ').trim() : value;
+}
+
+function encodePath(path: string): string {
+  return /[^\w.~/-]/.test(path) ? encode(path).replaceAll('%2F', '/') : path;
 }
 
 /** `encodeURIComponent` leaves five characters alone that RFC 3986 reserves. */

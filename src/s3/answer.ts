@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { BodyStream } from '../../adapters/types.ts';
 import { drain } from '../http/body.ts';
 import { hostIdOf, namingHeaders } from '../http/request-id.ts';
+import { responseOf } from '../http/response.ts';
 import type { Exchange } from './dispatch.ts';
 import type { S3Error } from './errors.ts';
 import { jsonError, jsonSuccess, jsonType, prefersJson } from './json.ts';
@@ -28,7 +29,8 @@ export async function answer(reply: Reply, context: AnswerContext): Promise<Resp
   const common = commonHeaders(context);
   await settleRequest(context, common);
   if (reply.stream !== undefined) {
-    return new Response(byteStream(reply.stream, context), { status, headers: { ...common, ...headers } });
+    const body = reply.stream.bytes ?? byteStream(reply.stream, context);
+    return responseOf(status, { ...common, ...headers }, body);
   }
   if (saysInJson(reply, context)) {
     return textResponse(jsonSuccess(reply), status, { ...common, ...headers }, jsonType);
@@ -38,15 +40,15 @@ export async function answer(reply: Reply, context: AnswerContext): Promise<Resp
     const text = xml(root, content, { namespace });
     return textResponse(text, status, { ...common, ...headers });
   }
-  const length = bodiless.has(status) ? {} : { 'content-length': '0' };
-  return new Response(null, { status, headers: { ...common, ...length, ...headers } });
+  const length = bodiless.has(status) || 'content-length' in headers ? {} : { 'content-length': '0' };
+  return responseOf(status, { ...common, ...headers, ...length }, null);
 }
 
 export async function errorAnswer(error: S3Error, context: AnswerContext): Promise<Response> {
   const headers: Record<string, string> = { ...commonHeaders(context), ...error.headers };
   await settleRequest(context, headers);
   if (error.close) headers['connection'] = 'close';
-  if (bodiless.has(error.status)) return new Response(null, { status: error.status, headers });
+  if (bodiless.has(error.status)) return responseOf(error.status, headers, null);
   if (wantsJson(context)) return textResponse(errorJson(error, context), error.status, headers, jsonType);
   const document = xml('Error', errorContent(error, context), { namespace: false });
   return textResponse(document, error.status, headers);
@@ -95,15 +97,15 @@ function textResponse(
   headers: Record<string, string>,
   type = 'application/xml',
 ): Response {
-  return new Response(text, {
-    status,
-    headers: {
-      ...headers,
-      ...(type === jsonType && { vary: 'Accept' }),
-      'content-type': type,
-      'content-length': String(Buffer.byteLength(text)),
-    },
-  });
+  // As bytes: Node.js writes a head together with a text in the text's encoding, which is not latin1.
+  const body = Buffer.from(text);
+  const all = {
+    ...headers,
+    ...(type === jsonType && { vary: 'Accept' }),
+    'content-type': type,
+    'content-length': String(body.length),
+  };
+  return responseOf(status, all, body);
 }
 
 /** What is left of the request is read and thrown away, or the connection is closed: never is it read as the next request. */

@@ -6,6 +6,7 @@
  * JavaScript SDK takes a newline after `</Error>` for success. In JSON it is white space, then the document (RFC 8259, 2).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { responseOf } from '../http/response.ts';
 import {
   type AnswerContext,
   answer,
@@ -57,13 +58,8 @@ export async function keepAlive(
       clearInterval(pulse);
     },
   });
-  return new Response(body, {
-    status: 200,
-    headers: {
-      ...commonHeaders(context),
-      ...(json ? { 'content-type': jsonType, vary: 'Accept' } : { 'content-type': 'application/xml' }),
-    },
-  });
+  const type = json ? { 'content-type': jsonType, vary: 'Accept' } : { 'content-type': 'application/xml' };
+  return responseOf(200, { ...commonHeaders(context), ...type }, body);
 }
 
 function jsonDocument(last: { reply: Reply } | { error: S3Error }, context: AnswerContext): string {

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { BodyStream } from '../../adapters/types.ts';
 import type { Authentication } from '../auth/authenticate.ts';
 import type { AuthenticateForm } from '../auth/post-signature.ts';
 import type { AccessPoints } from '../http/access-points.ts';
@@ -94,7 +94,7 @@ export interface Reply {
   /** What an answer in JSON tells beside its headers, where XML has no body. */
   readonly data?: Readonly<Record<string, string | number>>;
   /** Bytes of an object; `headers` hold its content-length. */
-  readonly stream?: Readable;
+  readonly stream?: BodyStream;
 }
 
 /** One S3 action. */

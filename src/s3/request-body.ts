@@ -111,6 +111,7 @@ export class RequestBody {
   settle(): Promise<boolean> {
     const { headers, incoming } = this.#options;
     if (incoming.complete && incoming.readableEnded) return Promise.resolve(true);
+    if (hasNoBody(headers)) return Promise.resolve(true);
     if (!this.#asked && headers.has('expect')) return Promise.resolve(false);
     return drain(incoming, drainLimits);
   }
@@ -179,10 +180,14 @@ function digestsOf(
   };
 }
 
+/** RFC 9112, 6: without either header there is none. */
+function hasNoBody(headers: Headers): boolean {
+  return Number(headers.get('content-length') ?? 0) === 0 && !headers.has('transfer-encoding');
+}
+
 /** For operations without a body ("The request included a body, but this operation does not take one"). */
 export function refuseBody({ headers }: RequestContext): void {
-  const length = Number(headers.get('content-length') ?? 0);
-  if (length === 0 && !headers.has('transfer-encoding')) return;
+  if (hasNoBody(headers)) return;
   throw new S3Error('InvalidRequest', {
     message: 'The request included a body. Requests of this type must not include a non-empty body.',
   });
