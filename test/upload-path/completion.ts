@@ -161,7 +161,9 @@ export function completionTests(subject: Subject): void {
   });
 
   describe('checksums of an upload', () => {
-    it('combines CRCs of the parts for FULL_OBJECT and digests them for COMPOSITE', async () => {
+    it('combines CRCs of the parts for FULL_OBJECT and digests them for COMPOSITE', {
+      timeout: 300_000,
+    }, async () => {
       // Values of 3 parts of 5 MiB 'A', 'B', 'C', equal to those of other implementations.
       const expected = {
         CRC32: { FULL_OBJECT: 'WgDhBQ==', COMPOSITE: 'Z+ry2Q==-3' },
