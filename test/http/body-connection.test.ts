@@ -130,7 +130,7 @@ it('serves the next request of the connection after a sink failed', async () => 
     pipeline(body, sink).then(
       () => answer(response, 200, body.result().md5),
       async () => {
-        expect(await drain(request, { maxBytes: 10_000_000, timeoutMs: 5000 })).toBe(true);
+        expect(await drain(request, { maxBytes: 10_000_000, timeoutMs: 60_000 })).toBe(true);
         answer(response, 507);
       },
     );
@@ -171,9 +171,9 @@ it('answers 100 Continue when the body is first read, and not when the request i
 });
 
 it.each([
-  ['more than the limit is left', 1_000_000, 100_000, 5000, false],
+  ['more than the limit is left', 1_000_000, 100_000, 60_000, false],
   ['the rest does not come', 10, 100, 50, false],
-  ['nothing is left', 0, 100, 5000, true],
+  ['nothing is left', 0, 100, 60_000, true],
 ])('drains: %s', async (_, size, maxBytes, timeoutMs, expected) => {
   const open = await serve(async (request, response) => {
     answer(response, 400, String(await drain(request, { maxBytes, timeoutMs })));
@@ -186,7 +186,7 @@ it.each([
 it('drains nothing from a client that is gone', async () => {
   const drained = new Promise<boolean>((resolve) => {
     void serve((request) => {
-      resolve(drain(request, { maxBytes: 1000, timeoutMs: 5000 }));
+      resolve(drain(request, { maxBytes: 1000, timeoutMs: 60_000 }));
     }).then(async (open) => {
       const socket = await open();
       socket.write(put(10));
