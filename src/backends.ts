@@ -75,7 +75,7 @@ async function buildAdapter(
 }
 
 /** Names given to single buckets stand as they are; all others get the prefix. */
-export function namesOf({
+function namesOf({
   bucketPrefix,
   bucketNames,
 }: Pick<BackendConfig, 'bucketPrefix' | 'bucketNames'>): BucketNames | undefined {

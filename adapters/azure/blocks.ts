@@ -16,7 +16,7 @@ export function newNonce(): string {
 }
 
 /** ID of the block that is `sub` of the part (or of the copied range) `number`. */
-export function blockId(nonce: string, number: number, sub: number): string {
+function blockId(nonce: string, number: number, sub: number): string {
   const raw = `${nonce}-${String(number).padStart(5, '0')}-${String(sub).padStart(2, '0')}`;
   return Buffer.from(raw).toString('base64');
 }

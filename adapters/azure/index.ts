@@ -35,7 +35,7 @@ export type { AzureAccess, TokenSource } from './client.ts';
 
 const defaultPatienceMs = 40_000;
 
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   tries: 4,
   maxPauseMs: 5_000,
   ...timesOf(defaultPatienceMs),

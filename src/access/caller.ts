@@ -26,10 +26,10 @@ export function userCaller(account: string, user: Pick<Caller, 'id' | 'isOwner'>
   return { kind: 'user', account, arn: userArn(account, user.name), ...user };
 }
 
-export function accountArn(account: string): string {
+function accountArn(account: string): string {
   return `arn:aws:iam::${account}:root`;
 }
 
-export function userArn(account: string, name: string): string {
+function userArn(account: string, name: string): string {
   return `arn:aws:iam::${account}:user/${name}`;
 }

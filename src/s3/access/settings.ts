@@ -14,7 +14,7 @@ export interface AccessSettings {
   readonly displayNameOf: (canonicalId: string) => string | undefined;
 }
 
-export const defaultAccountId = '000000000000';
+const defaultAccountId = '000000000000';
 
 /** An account without users, to which nobody comes unsigned. */
 export const plainAccess: AccessSettings = {

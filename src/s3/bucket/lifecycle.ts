@@ -31,7 +31,7 @@ export interface LifecycleSubject {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-export function appliesTo({ filter }: LifecycleRule, subject: LifecycleSubject): boolean {
+function appliesTo({ filter }: LifecycleRule, subject: LifecycleSubject): boolean {
   const { largerThan, smallerThan, tags } = filter;
   return (
     subject.key.startsWith(prefixOf(filter)) &&

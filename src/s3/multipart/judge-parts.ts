@@ -5,7 +5,7 @@ import type { CompletedPart } from '../xml/complete-multipart-upload.ts';
 import type { UploadSettings } from './upload.ts';
 
 /** Every part but the last ("Amazon S3 multipart upload limits"). */
-export const minPartSize = 5 * 1024 * 1024;
+const minPartSize = 5 * 1024 * 1024;
 
 /**
  * The stored parts that the list names, in its order.
