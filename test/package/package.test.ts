@@ -32,8 +32,10 @@ describe('the packed package', { timeout: 300_000 }, () => {
       'CHANGELOG.md',
       'LICENSE',
       'README.md',
+      'SECURITY.md',
       'dist',
       'docs',
+      'examples',
       'package.json',
     ]);
     expect(installed.files).toContain('dist/src/main.js');
