@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { freePort } from './free-port.ts';
@@ -138,8 +139,11 @@ export function newClient(endpoint: string, config: Partial<S3ClientConfig> = {}
 
 async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
   if (child.exitCode === null && child.signalCode === null) {
+    const closed = once(child, 'close');
     child.kill(signal);
     await once(child, 'exit');
+    // What it wrote last is still on its way; where another process holds its output open, not for long.
+    await Promise.race([closed, sleep(2_000, undefined, { ref: false })]);
   }
   return child.exitCode;
 }
@@ -215,7 +219,7 @@ async function untilReady(child: ChildProcess, url: string, output: () => string
     } catch {
       // Not listening yet.
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await sleep(20);
   }
   throw new Error(`the gateway was not ready in time:\n${output()}`);
 }

@@ -212,7 +212,7 @@ async function readAs(
   return answer.status;
 }
 
-describe('with Azure and Redis', { timeout: 240_000 }, () => {
+describe('with Azure and Redis', { timeout: 600_000 }, () => {
   let dir: string;
   let azurite: AzuriteServer;
   let redis: RedisServer;
@@ -345,7 +345,7 @@ describe('with Azure and Redis', { timeout: 240_000 }, () => {
 });
 
 describe('with a service account of Google Cloud', () => {
-  it('does not tell the private key when it is of no use', { timeout: 60_000 }, async () => {
+  it('does not tell the private key when it is of no use', { timeout: 300_000 }, async () => {
     const deployment = await newDeployment();
     try {
       const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

@@ -93,7 +93,7 @@ describe('package.json and package-lock.json', () => {
 });
 
 describe('npm run sbom', () => {
-  it('lists what is installed with the package, and what each of it needs', { timeout: 60_000 }, async () => {
+  it('lists what is installed with the package, and what each of it needs', { timeout: 300_000 }, async () => {
     const { err, out, status } = await npm('run', '--silent', 'sbom');
     expect(status, err).toBe(0);
     const bom = JSON.parse(out) as Bom;
@@ -124,7 +124,7 @@ describe('npm run sbom', () => {
 });
 
 describe('npm audit', () => {
-  it('knows of no weakness in anything that is installed', { timeout: 120_000 }, async (context) => {
+  it('knows of no weakness in anything that is installed', { timeout: 300_000 }, async (context) => {
     const { err, out, status } = await npm(
       'audit',
       '--json',
