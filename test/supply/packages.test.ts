@@ -93,7 +93,9 @@ describe('package.json and package-lock.json', () => {
 });
 
 describe('npm run sbom', () => {
-  it('lists what is installed with the package, and what each of it needs', { timeout: 300_000 }, async () => {
+  it('lists what is installed with the package, and what each of it needs', {
+    timeout: 300_000,
+  }, async () => {
     const { err, out, status } = await npm('run', '--silent', 'sbom');
     expect(status, err).toBe(0);
     const bom = JSON.parse(out) as Bom;
