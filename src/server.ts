@@ -139,7 +139,7 @@ export function createServer(options: ServerOptions): GatewayServer {
     }
     exchanges.set(incoming, exchange);
     flushHeadAsLatin1(outgoing);
-    void listener(incoming, outgoing);
+    connection.inTurn(exchange, () => void listener(incoming, outgoing));
   };
 
   const onConnection = (socket: Socket): void => {

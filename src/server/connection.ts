@@ -19,6 +19,9 @@ export interface Exchange {
   awaitsContinue: boolean;
 }
 
+/** RFC 9110, 9.2.1 */
+const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
 /** After an early answer the rest of the body is thrown away for this long, so that the client gets to read the answer. */
 const lingerMs = 30_000;
 const lingerSilenceMs = 5_000;
@@ -47,6 +50,22 @@ export class Connection {
   begin(exchange: Exchange): void {
     this.exchanges.add(exchange);
     this.#last = exchange.incoming;
+  }
+
+  /**
+   * Runs a request that has begun: at once, or when those before it are answered, if any of them or it might change something. "A
+   * server MAY process a sequence of pipelined requests in parallel if they all have safe methods" (RFC 9112, 9.3.2).
+   */
+  inTurn({ outgoing }: Exchange, run: () => void): void {
+    const all = this.exchanges.size > 1 ? [...this.exchanges] : [];
+    if (all.every(({ incoming: { method = '' } }) => safe.has(method))) {
+      run();
+      return;
+    }
+    all.at(-2)?.outgoing.once('close', () => {
+      // The answer before may have been the last one of the connection.
+      if (this.socket.writable && !outgoing.destroyed) run();
+    });
   }
 
   /** @returns bytes that came and went since the request before */

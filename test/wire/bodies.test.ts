@@ -116,6 +116,21 @@ describe('request bodies', () => {
     );
   });
 
+  it('are stored in the order in which they came on one connection', async () => {
+    const bodies = [3_000_000, 300_000, 30_000, 3_000, 300].map((size) => randomBytes(size));
+    const socket = connect(gateway.port, '127.0.0.1');
+    let answers = '';
+    socket.on('data', (data: Buffer) => {
+      answers += data.toString('latin1');
+      if (answers.match(/HTTP\/1\.1 /g)?.length === bodies.length) socket.end();
+    });
+    // All of them before the first is answered.
+    socket.write(Buffer.concat(bodies.map((body) => upload('UNSIGNED-PAYLOAD', body))));
+    await once(socket, 'close');
+    expect(answers.match(/HTTP\/1\.1 200 /g)).toHaveLength(bodies.length);
+    expect((await stored()).equals(bodies.at(-1) ?? Buffer.of())).toBe(true);
+  });
+
   it('never reads the rest of a refused body as the next request', async () => {
     const smuggled = `GET /${bucket}/smuggled HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(100);
     const refused = upload('UNSIGNED-PAYLOAD', Buffer.from(smuggled), { signature: '0'.repeat(64) });
