@@ -14,7 +14,7 @@ export const keys = {
 /** What a release is made from. The build runs on a copy, so that two runs cannot meet in one `dist`. */
 const sources = [
   ...['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src', 'adapters'],
-  ...['docs', 'README.md', 'LICENSE', 'CHANGELOG.md'],
+  ...['docs', 'examples', 'README.md', 'SECURITY.md', 'LICENSE', 'CHANGELOG.md'],
 ];
 
 export interface InstalledPackage {
