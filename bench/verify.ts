@@ -7,16 +7,42 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CompleteMultipartUploadCommand,
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { cpuSeconds, endedChildrenCpuSeconds } from './processes.ts';
 
-const MiB = 1024 * 1024;
-const shapes = [
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+interface Shape {
+  readonly what: string;
+  readonly count: number;
+  readonly size: number;
+  /** Written in parts of this many bytes. */
+  readonly partSize?: number;
+  readonly encrypted?: boolean;
+}
+
+const shapes: readonly Shape[] = [
   { what: '16 × 64 MiB', count: 16, size: 64 * MiB },
-  { what: '256 × 1 MiB', count: 256, size: MiB },
-  { what: '2000 × 16 KiB', count: 2000, size: 16 * 1024 },
+  { what: '16 × 64 MiB, encrypted', count: 16, size: 64 * MiB, encrypted: true },
+  { what: '16 × 64 MiB in parts of 8 MiB', count: 16, size: 64 * MiB, partSize: 8 * MiB },
+  { what: '500 × 1 MiB', count: 500, size: MiB },
+  { what: '5000 × 4 KiB', count: 5000, size: 4 * KiB },
 ];
-const inFlight = 8;
+/** Of the client. */
+const inFlight = 4;
+/** Each is measured as often, in turns; the fastest of each counts. */
+const rounds = Number(process.argv[2] ?? 3);
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const credentials = {
   accessKeyId: 'PARTWAYBENCHKEY00001',
@@ -46,32 +72,28 @@ try {
   )
     await pause();
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
-  for (const [index, { count, size, what }] of shapes.entries()) {
+  for (const [index, shape] of shapes.entries()) {
     const bucket = `shape-${index}`;
-    await fetch(await presigned(client, bucket), { method: 'PUT' });
-    const keys = Array.from({ length: count }, (_, i) => `object-${String(i).padStart(5, '0')}`);
-    const body = Buffer.alloc(size, 'partway ');
-    await inParallel(keys, (Key) =>
-      client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: body, ChecksumAlgorithm: 'CRC32' })),
-    );
-    const urls = await Promise.all(
-      keys.map((Key) => getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key }))),
-    );
-    const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
-    const getMs = await timed(() => inParallel(urls, (url) => drain(url, agent)));
-    agent.destroy();
-    const verifyMs = await timed(async () => {
-      const child = spawn(process.execPath, [main, 'verify', bucket], {
-        env,
-        stdio: ['ignore', 'ignore', 'inherit'],
-      });
-      const [status] = await once(child, 'exit');
-      if (status !== 0) throw new Error(`verify ended with ${status}`);
-    });
-    const speed = (ms: number): string => `${Math.round(((count * size) / MiB / ms) * 1000)} MiB/s`;
-    console.log(
-      `${what.padEnd(14)}  GET ${speed(getMs)}, verify ${speed(verifyMs)} with its start: ${(getMs / verifyMs).toFixed(2)} ×`,
-    );
+    await fetch(await getSignedUrl(client, new CreateBucketCommand({ Bucket: bucket })), { method: 'PUT' });
+    const keys = Array.from({ length: shape.count }, (_, i) => `object-${String(i).padStart(5, '0')}`);
+    await inParallel(keys, (key) => write(client, bucket, key, shape));
+    const gets: Spent[] = [];
+    const verifications: Spent[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const urls = await Promise.all(
+        keys.map((Key) => getSignedUrl(client, new GetObjectCommand({ Bucket: bucket, Key }))),
+      );
+      const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
+      gets.push(
+        await spent(
+          () => inParallel(urls, (url) => drain(url, agent)),
+          () => cpuSeconds(gateway.pid ?? 0),
+        ),
+      );
+      agent.destroy();
+      verifications.push(await spent(() => verification(bucket), endedChildrenCpuSeconds));
+    }
+    report(shape, fastest(gets), fastest(verifications));
   }
 } finally {
   gateway.kill();
@@ -79,9 +101,76 @@ try {
   await rm(dir, { recursive: true, force: true });
 }
 
-async function presigned(client: S3Client, bucket: string): Promise<string> {
-  const { CreateBucketCommand } = await import('@aws-sdk/client-s3');
-  return getSignedUrl(client, new CreateBucketCommand({ Bucket: bucket }));
+async function write(client: S3Client, Bucket: string, Key: string, shape: Shape): Promise<void> {
+  const { encrypted, partSize, size } = shape;
+  const at = { Bucket, Key };
+  const how = {
+    ChecksumAlgorithm: 'CRC32' as const,
+    ...(encrypted === true && { ServerSideEncryption: 'AES256' as const }),
+  };
+  if (partSize === undefined) {
+    await client.send(new PutObjectCommand({ ...at, ...how, Body: Buffer.alloc(size, 'partway ') }));
+    return;
+  }
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand({ ...at, ...how }));
+  const Parts = [];
+  for (let PartNumber = 1; PartNumber <= size / partSize; PartNumber++) {
+    const Body = Buffer.alloc(partSize, 'partway ');
+    const part = { ...at, UploadId, PartNumber, Body, ChecksumAlgorithm: 'CRC32' } as const;
+    const { ChecksumCRC32, ETag } = await client.send(new UploadPartCommand(part));
+    Parts.push({ PartNumber, ETag, ChecksumCRC32 });
+  }
+  await client.send(new CompleteMultipartUploadCommand({ ...at, UploadId, MultipartUpload: { Parts } }));
+}
+
+async function verification(bucket: string): Promise<void> {
+  const child = spawn(process.execPath, [main, 'verify', bucket], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [status] = await once(child, 'exit');
+  if (status !== 0) throw new Error(`verify ended with ${status}`);
+}
+
+interface Spent {
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
+async function spent(work: () => Promise<void>, cpu: () => number): Promise<Spent> {
+  const cpuBefore = cpu();
+  const start = performance.now();
+  await work();
+  return { seconds: (performance.now() - start) / 1000, cpuSeconds: cpu() - cpuBefore };
+}
+
+/** By wall time and by CPU, each for itself. */
+function fastest(all: readonly Spent[]): Spent {
+  return {
+    seconds: Math.min(...all.map(({ seconds }) => seconds)),
+    cpuSeconds: Math.min(...all.map((one) => one.cpuSeconds)),
+  };
+}
+
+function report({ count, size, what }: Shape, get: Spent, verify: Spent): void {
+  const large = size >= MiB;
+  const speed = ({ seconds }: Spent): string =>
+    large
+      ? `${((count * size) / MiB / seconds).toFixed(0)} MiB/s`
+      : `${(count / seconds).toFixed(0)} objects/s`;
+  const cost = ({ cpuSeconds: cpu }: Spent): string =>
+    large
+      ? `${(cpu / ((count * size) / GiB)).toFixed(2)} CPU s/GiB`
+      : `${((cpu * 1000) / count).toFixed(2)} CPU ms/object`;
+  console.log(
+    [
+      what.padEnd(30),
+      `GET ${speed(get)}, ${cost(get)} of the gateway`,
+      `verify with its start ${speed(verify)}, ${cost(verify)}`,
+      `speed × ${(get.seconds / verify.seconds).toFixed(2)}`,
+      `CPU × ${(verify.cpuSeconds / get.cpuSeconds).toFixed(2)}`,
+    ].join('; '),
+  );
 }
 
 async function drain(url: string, agent: Agent): Promise<void> {
@@ -99,12 +188,6 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<unk
       for (const item of rest) await work(item);
     }),
   );
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
 }
 
 async function freePort(): Promise<number> {

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAdapterError } from '../../adapters/errors.ts';
-import type { GetObjectResult, ObjectInfo, StorageAdapter } from '../../adapters/types.ts';
+import type { BodyStream, GetObjectResult, ObjectInfo, StorageAdapter } from '../../adapters/types.ts';
 import { envelopeOf, isSealed, type ManagedEnvelope, saltBytes } from '../s3/encryption/envelope.ts';
 import { magic, runKey, sealedSize } from '../s3/encryption/format.ts';
 import { runsOf, type SealedRun, sliceOf } from '../s3/encryption/layout.ts';
@@ -102,7 +102,7 @@ function runKeys(name: ObjectName, envelope: ManagedEnvelope, masterKeys: Master
 }
 
 async function judgeBytes(
-  plain: Readable,
+  plain: BodyStream,
   { attributes }: ObjectInfo,
   size: number,
   means: Means,
@@ -112,28 +112,36 @@ async function judgeBytes(
     return { outcome: 'damaged', problems: [`its parts make ${inParts} bytes, it has ${size}`] };
   }
   const foreign = isForeign(attributes);
-  const digests = foreign ? undefined : new ObjectDigests(attributes, size);
+  const giveBack = (chunk: Buffer): void => plain.recycle?.(chunk);
+  const digests = foreign ? undefined : new ObjectDigests(attributes, size, giveBack);
   let read = 0;
   let begin = Buffer.alloc(0);
-  for await (const chunk of bytesOf(plain, means)) {
-    if (read < magic.length) begin = Buffer.concat([begin, chunk.subarray(0, magic.length - read)]);
-    read += chunk.length;
-    if (read > size) break;
-    digests?.update(chunk);
+  let problems: readonly string[] = [];
+  try {
+    for await (const chunk of bytesOf(plain, means)) {
+      if (read < magic.length) begin = Buffer.concat([begin, chunk.subarray(0, magic.length - read)]);
+      read += chunk.length;
+      if (read > size) break;
+      if (digests === undefined) giveBack(chunk);
+      else digests.update(chunk);
+      await digests?.ready();
+    }
+    if (read === size && digests !== undefined) problems = await digests.problems();
+  } finally {
+    digests?.abandon();
   }
   if (read !== size) return { outcome: 'damaged', problems: [`${read} bytes of its ${size} can be read`] };
   // The gateway refuses to give these out: they are no plain bytes of anybody.
   if (foreign && begin.equals(magic)) {
     return { outcome: 'damaged', problems: ['it is encrypted, and what it was encrypted with is lost'] };
   }
-  const problems = digests?.problems() ?? [];
   if (problems.length > 0) return { outcome: 'damaged', problems };
   return { outcome: foreign ? 'foreign' : 'fine' };
 }
 
 /** Without the key: that every stored byte can be read, and that each run begins where it must. */
 async function judgeLayout(
-  stored: Readable,
+  stored: BodyStream,
   { size }: ObjectInfo,
   runs: readonly SealedRun[],
   means: Means,
@@ -143,6 +151,7 @@ async function judgeLayout(
   for await (const chunk of bytesOf(stored, means)) {
     heads.update(chunk, read);
     read += chunk.length;
+    stored.recycle?.(chunk);
   }
   if (read !== size) return { outcome: 'damaged', problems: [`${read} bytes of its ${size} can be read`] };
   if (heads.wrong > 0)
