@@ -147,14 +147,19 @@ test('readers that take nothing fill memory to its bound only: others are told t
     };
     // All of these would take some 700 MiB.
     while (sockets.length < 800 && (await add(20)).status === 200);
-    const refused = await add(200);
+    // The last look at the memory may be from before what they took of it.
+    let refused = await add(200);
+    for (let tries = 0; tries < 100 && refused.status === 200; tries++) {
+      await sleep(100);
+      refused = await more();
+    }
     expect([refused.status, refused.element('Code'), refused.headers['retry-after']]).toEqual([
       503,
       'SlowDown',
       '1',
     ]);
     // Memory that was given back is resident until it is used again.
-    expect(await own.memory()).toBeLessThan(bound + 128 * mib);
+    expect(await own.memory()).toBeLessThan(bound + 192 * mib);
     expect((await fetch(`${own.gateway.endpoint}/-/healthz`)).status).toBe(200);
     expect(await own.ready()).toBe(200);
     close(sockets);
