@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { type AdapterErrorKind, isAdapterError } from '../../../adapters/errors.ts';
 import type {
   Body,
+  BodyStream,
   GetObjectCall,
   ListObjectsCall,
   ListObjectsResult,
@@ -163,10 +164,12 @@ export async function put(
   return adapter.putObject({ bucket, key, body: body(data), attributes: () => described, ...rest });
 }
 
-export async function collect(stream: Readable): Promise<Buffer> {
+export async function collect(stream: BodyStream): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const chunk of stream) parts.push(chunk as Buffer);
-  return Buffer.concat(parts);
+  const all = Buffer.concat(parts);
+  if (stream.bytes !== undefined) expectBytes(stream.bytes, all);
+  return all;
 }
 
 export async function read(
