@@ -132,7 +132,7 @@ await clientSuite(
           const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket: use().bucket }));
           expect(Uploads).toBeUndefined();
         },
-        { timeout: 30_000, interval: 200 },
+        { timeout: 120_000, interval: 200 },
       );
       expect(await keysOf(use().bucket, 'aborted')).toEqual([]);
     });
@@ -264,7 +264,7 @@ await clientSuite(
 
     test('waits for an object, deletes in batches, removes the bucket', async () => {
       const { bucket } = use();
-      await waitUntilObjectExists({ client, maxWaitTime: 10 }, object('big.bin'));
+      await waitUntilObjectExists({ client, maxWaitTime: 120 }, object('big.bin'));
       const keys = await keysOf(bucket);
       while (keys.length > 0) {
         const Objects = keys.splice(0, 1000).map((Key) => ({ Key }));
@@ -274,7 +274,7 @@ await clientSuite(
         expect([Deleted?.length, Errors]).toEqual([Objects.length, undefined]);
       }
       await client.send(new DeleteBucketCommand({ Bucket: bucket }));
-      await waitUntilBucketNotExists({ client, maxWaitTime: 10 }, { Bucket: bucket });
+      await waitUntilBucketNotExists({ client, maxWaitTime: 120 }, { Bucket: bucket });
     });
   },
 );

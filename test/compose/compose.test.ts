@@ -65,7 +65,7 @@ describe.skipIf(engine === undefined)('docker-compose.yml', () => {
     for (const { service } of gateways) {
       await expect
         .poll(async () => (await stack.inspect(service)).State.Health?.Status, {
-          timeout: 60_000,
+          timeout: 180_000,
           interval: 500,
         })
         .toBe('healthy');

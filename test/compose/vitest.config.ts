@@ -10,7 +10,7 @@ export default defineConfig({
     disableConsoleIntercept: true,
     fileParallelism: false,
     bail: 1,
-    testTimeout: 300_000,
+    testTimeout: 900_000,
     hookTimeout: 900_000,
     reporters: ['verbose'],
   },

@@ -64,7 +64,7 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const { accept = [0], timeout = 300_000 } = options;
+  const { accept = [0], timeout = 900_000 } = options;
   const child = spawn(command, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: bareEnvironment(options.env),
