@@ -4,7 +4,7 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import type { AddressInfo } from 'node:net';
-import type { Config, Credential } from '../config.ts';
+import { type Config, ConfigError, type Credential } from '../config.ts';
 import type { Admission } from '../identities.ts';
 import type { Logger } from '../log.ts';
 import { createProcessLog, secretsOfAdmission } from './process-log.ts';
@@ -29,6 +29,8 @@ interface Report {
   readonly awaiting?: true;
   /** Why it cannot serve, and would not if it were started again. */
   readonly hopeless?: string;
+  /** It is the configuration: exit status 2. */
+  readonly misconfigured?: boolean;
 }
 
 const firstRestartMs = 100;
@@ -92,7 +94,7 @@ export function serveCluster(
       const worker = cluster.fork();
       const since = performance.now();
       workers.set(number, worker);
-      worker.on('message', ({ awaiting, hopeless }: Report) => {
+      worker.on('message', ({ awaiting, hopeless, misconfigured }: Report) => {
         if (awaiting === true) {
           worker.send({ config, credentials, number } satisfies Assignment);
           assigned.add(worker);
@@ -100,7 +102,7 @@ export function serveCluster(
         }
         if (hopeless === undefined || announced || stopping) return;
         process.stderr.write(`partway: ${hopeless}\n`);
-        status = 1;
+        status = misconfigured === true ? 2 : 1;
         stop();
       });
       // What is sent to a process that is just ending fails; whoever takes its place is sent all of it.
@@ -167,7 +169,7 @@ export async function runWorker(): Promise<number> {
     log.error('could not start', { error });
     await log.flush();
     const problem = startProblem(error, config);
-    await report({ hopeless: problem });
+    await report({ hopeless: problem, misconfigured: error instanceof ConfigError });
     return 1;
   }
   if (admitted !== undefined) serving.admit(admitted);

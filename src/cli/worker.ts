@@ -1,7 +1,7 @@
 /** One serving process: gateway and server together. */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import type { Config, Credential } from '../config.ts';
+import { type Config, ConfigError, type Credential } from '../config.ts';
 import { createGateway } from '../gateway.ts';
 import type { Admission } from '../identities.ts';
 import type { Logger } from '../log.ts';
@@ -64,6 +64,7 @@ export async function startServing(
 
 /** Why it does not start, in words for who started it. */
 export function startProblem(error: unknown, config: Config): string {
+  if (error instanceof ConfigError) return `a problem in the configuration\n\n${error.message}`;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   const { host, port } = config.listen;
   switch (code) {

@@ -129,26 +129,26 @@ describe('starting', () => {
   });
 });
 
-test.each([
-  ['1', 2],
-  ['2', 1],
-])('settings that a backend cannot use are told without a stack, %s workers', async (workers, code) => {
-  using dir = directory();
-  await using gateway = run(dir.path, [], {
-    ...keys,
-    PARTWAY_WORKERS: workers,
-    PARTWAY_BACKEND: 'azure',
-    PARTWAY_AZURE_CONNECTION_STRING: 'nonsense',
-  });
-  expect(await gateway.ended).toEqual({ code, signal: null });
-  const told = gateway
-    .stderr()
-    .split('\n')
-    .filter((line) => !line.startsWith('{'))
-    .join('\n');
-  expect(told.match(/azure: the connection string names no account/g)).toHaveLength(1);
-  expect(told).not.toContain('    at ');
-});
+test.each(['1', '2'])(
+  'settings that a backend cannot use are told without a stack, %s workers',
+  async (workers) => {
+    using dir = directory();
+    await using gateway = run(dir.path, [], {
+      ...keys,
+      PARTWAY_WORKERS: workers,
+      PARTWAY_BACKEND: 'azure',
+      PARTWAY_AZURE_CONNECTION_STRING: 'nonsense',
+    });
+    expect(await gateway.ended).toEqual({ code: 2, signal: null });
+    const told = gateway
+      .stderr()
+      .split('\n')
+      .filter((line) => !line.startsWith('{'))
+      .join('\n');
+    expect(told.match(/azure: the connection string names no account/g)).toHaveLength(1);
+    expect(told).not.toContain('    at ');
+  },
+);
 
 describe('check-config', () => {
   test('shows what is configured, without secrets, and what the backend answers', async () => {
