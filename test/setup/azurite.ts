@@ -52,7 +52,7 @@ export interface AzuriteServer {
   readonly process: ChildProcess;
   /** SIGKILL, for tests that crash it; resolves once it has ended. */
   kill(): Promise<void>;
-  /** SIGTERM: it writes its tables and ends. SIGKILL after five seconds. */
+  /** SIGTERM: it writes its tables and ends. SIGKILL after half a minute. */
   stop(): Promise<void>;
 }
 
@@ -87,7 +87,7 @@ export async function startAzuriteServer(options: {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGCONT');
     child.kill(signal);
-    await Promise.race([ended, sleep(5_000, undefined, { ref: false })]);
+    await Promise.race([ended, sleep(30_000, undefined, { ref: false })]);
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
     await ended;
   };

