@@ -35,13 +35,16 @@ interface Outcome {
 async function digest({ attributes, bytes }: Sample): Promise<Outcome> {
   let kept = 0;
   let peak = 0;
+  const given = new Set<Buffer>();
   const digests = new ObjectDigests(attributes, bytes.length, (chunk) => {
+    if (!given.delete(chunk)) throw new Error('what came back is no chunk');
     kept -= chunk.length;
     // As a chunk that is used again.
     chunk.fill(0);
   });
   for (let at = 0; at < bytes.length; at += chunkBytes) {
     const chunk = Buffer.from(bytes.subarray(at, at + chunkBytes));
+    given.add(chunk);
     kept += chunk.length;
     peak = Math.max(peak, kept);
     digests.update(chunk);
@@ -87,11 +90,13 @@ test('gives chunks back before many are waiting', async () => {
   }
 });
 
-test('an object that is given up holds up no other', async () => {
+test('an object that is given up is forgotten, and holds up no other', async () => {
   const { attributes, bytes } = sample(2 * chunkBytes);
-  const given = new ObjectDigests(attributes, bytes.length, () => {});
+  const returned: Buffer[] = [];
+  const given = new ObjectDigests(attributes, bytes.length, (chunk) => void returned.push(chunk));
   given.update(bytes.subarray(0, chunkBytes));
   const other = digest(sample(4 * chunkBytes));
   given.abandon();
   expect((await other).problems).toEqual([]);
+  expect(returned).toEqual([]);
 });
