@@ -31,7 +31,7 @@ describe('an outage of Redis', () => {
       (port) => ({
         env: {
           PARTWAY_REDIS_URL: `redis://127.0.0.1:${port}`,
-          PARTWAY_TIMEOUTS_REDIS: '1s',
+          PARTWAY_TIMEOUTS_REDIS: '2s',
           PARTWAY_JANITOR_INTERVAL: '1s',
           PARTWAY_UPLOADS_MAX_AGE: '1m',
         },
