@@ -16,7 +16,7 @@ import {
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ssec } from '../encryption/requests.ts';
 import { runningGateway } from '../encryption/suite.ts';
-import type { GatewayOptions } from '../kit/gateway.ts';
+import { type GatewayOptions, haveServices } from '../kit/gateway.ts';
 import { send } from '../kit/raw-request.ts';
 import { begin, bytes, minPart } from '../upload-path/kit.ts';
 import type { BadCase, OpenUpload, UploadKind, World } from './case.ts';
@@ -32,7 +32,7 @@ const declarations: Readonly<Record<UploadKind, Partial<CreateMultipartUploadCom
 };
 
 export function badInputSuite(name: string, options: GatewayOptions, cases: readonly BadCase[]): void {
-  describe(`bad input on ${name}`, () => {
+  describe.skipIf(!haveServices(options))(`bad input on ${name}`, () => {
     const subject = runningGateway(options);
     let world: World;
     let before: string;

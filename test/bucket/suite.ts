@@ -1,7 +1,7 @@
 /** Bucket operations as S3 clients see them, over every backend. */
 import { describe } from 'vitest';
 import { type EncryptionSubject, runningGateway } from '../encryption/suite.ts';
-import type { GatewayOptions } from '../kit/gateway.ts';
+import { type GatewayOptions, haveServices } from '../kit/gateway.ts';
 import { corsTests } from './cors.ts';
 import { bucketEncryptionTests } from './encryption.ts';
 import { lifecycleTests } from './lifecycle.ts';
@@ -14,7 +14,7 @@ import { versionTests } from './versions.ts';
 export type BucketSubject = EncryptionSubject;
 
 export function bucketSuite(name: string, options: GatewayOptions): void {
-  describe(`bucket operations on ${name}`, () => {
+  describe.skipIf(!haveServices(options))(`bucket operations on ${name}`, () => {
     const subject = runningGateway(options);
     corsTests(subject);
     versionTests(subject);
@@ -24,7 +24,7 @@ export function bucketSuite(name: string, options: GatewayOptions): void {
     publicAccessTests(subject);
     sharingTests(options);
   });
-  describe(`lifecycle rules on ${name}`, () => {
+  describe.skipIf(!haveServices(options))(`lifecycle rules on ${name}`, () => {
     // Their runs go through every bucket of the gateway: so it has few.
     lifecycleTests(runningGateway(options), options);
   });

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { CopyObjectCommand, CreateBucketCommand, UploadPartCommand } from '@aws-sdk/client-s3';
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
-import { type GatewayOptions, newDeployment, removeDeployment, startGateway } from '../kit/gateway.ts';
+import {
+  type GatewayOptions,
+  haveServices,
+  newDeployment,
+  removeDeployment,
+  startGateway,
+} from '../kit/gateway.ts';
 import { begin, bytes } from '../upload-path/kit.ts';
 import type { Subject } from '../upload-path/suite.ts';
 import { asSource, getWith, headStatus, keyMd5, putWith, ssec } from './requests.ts';
@@ -109,10 +115,14 @@ async function useKeys(subject: Subject): Promise<void> {
   }
 }
 
-describe.each([
-  ['the embedded store', {}],
-  ['Redis', { store: 'redis' }],
-] satisfies [string, GatewayOptions][])('a run with %s', (_, options) => {
+const stores = (
+  [
+    ['the embedded store', {}],
+    ['Redis', { store: 'redis' }],
+  ] satisfies [string, GatewayOptions][]
+).filter(([, options]) => haveServices(options));
+
+describe.each(stores)('a run with %s', (_, options) => {
   it('leaves no key and no plaintext behind', async () => {
     const deployment = await newDeployment();
     try {

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type GatewayOptions, type RunningGateway, startGateway } from '../kit/gateway.ts';
+import { type GatewayOptions, haveServices, type RunningGateway, startGateway } from '../kit/gateway.ts';
 import type { Subject } from '../upload-path/suite.ts';
 import { customerKeyTests } from './customer-keys.ts';
 import { encryptedCopyTests } from './encrypted-copies.ts';
@@ -44,7 +44,7 @@ export function runningGateway(options: GatewayOptions): EncryptionSubject {
 }
 
 export function encryptionSuite(name: string, options: GatewayOptions): void {
-  describe(`encryption on ${name}`, () => {
+  describe.skipIf(!haveServices(options))(`encryption on ${name}`, () => {
     const subject = runningGateway(options);
     customerKeyTests(subject);
     encryptedUploadTests(subject);

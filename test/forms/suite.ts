@@ -4,7 +4,7 @@ import { GetObjectTaggingCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import { ssecHeaders } from '../encryption/requests.ts';
 import { runningGateway } from '../encryption/suite.ts';
-import type { GatewayOptions } from '../kit/gateway.ts';
+import { type GatewayOptions, haveServices } from '../kit/gateway.ts';
 import { bytes, expectMissing, expectObject, get, md5Etag } from '../upload-path/kit.ts';
 import { type Fields, formBody, post, signedFields } from './kit.ts';
 
@@ -12,7 +12,7 @@ const mib = 1024 * 1024;
 const variable = '$' + '{filename}';
 
 export function formSuite(name: string, options: GatewayOptions): void {
-  describe(`forms on ${name}`, () => {
+  describe.skipIf(!haveServices(options))(`forms on ${name}`, () => {
     const subject = runningGateway(options);
 
     /** Posts a form whose every field is covered by a condition. */

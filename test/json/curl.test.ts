@@ -11,6 +11,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { credentials, type RunningGateway, startGateway } from '../kit/gateway.ts';
+import { onPath } from '../kit/on-path.ts';
 
 const Bucket = 'json-bucket';
 const asksJson = ['--header', 'accept: application/json'];
@@ -65,7 +66,7 @@ async function begin(Key: string): Promise<string> {
   return UploadId ?? '';
 }
 
-describe('UploadPart', () => {
+describe.skipIf(!onPath('curl'))('UploadPart', () => {
   it.each(['signed by curl', 'by a presigned URL'])('answers what was stored, %s', async (way) => {
     const Key = 'some/key';
     const uploadId = await begin(Key);
@@ -148,7 +149,7 @@ describe('UploadPart', () => {
   });
 });
 
-it('PutObject answers what was stored, checksums too', async () => {
+it.skipIf(!onPath('curl'))('PutObject answers what was stored, checksums too', async () => {
   const answer = await signed(
     `/${Bucket}/a%20b`,
     '-X',
@@ -171,7 +172,7 @@ it('PutObject answers what was stored, checksums too', async () => {
   ]);
 });
 
-describe('what is not asked for in JSON', () => {
+describe.skipIf(!onPath('curl'))('what is not asked for in JSON', () => {
   it.each(['*/*', 'application/xml', 'application/json, text/plain, */*', 'application/json, application/*'])(
     'stays XML for %s',
     async (accept) => {
@@ -181,7 +182,7 @@ describe('what is not asked for in JSON', () => {
   );
 });
 
-describe('what JSON leaves alone', () => {
+describe.skipIf(!onPath('curl'))('what JSON leaves alone', () => {
   beforeAll(() => signed(`/${Bucket}/bytes`, '-X', 'PUT', '--data-binary', bytes));
 
   it('the bytes of an object, also of an empty one and of no range', async () => {
@@ -237,7 +238,7 @@ describe('what JSON leaves alone', () => {
   });
 });
 
-describe('errors are JSON wherever they are found', () => {
+describe.skipIf(!onPath('curl'))('errors are JSON wherever they are found', () => {
   it.each([
     ['without a signature', [], 403, 'AccessDenied'],
     [

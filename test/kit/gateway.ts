@@ -200,6 +200,19 @@ function backendSettings(
   }
 }
 
+/** Whether the set-up could start what a gateway with these options needs. It has said so loudly when it could not. */
+export function haveServices({
+  backend = 'local',
+  store,
+}: Pick<GatewayOptions, 'backend' | 'store'>): boolean {
+  const needed = [
+    ...(store === 'redis' ? ['TEST_REDIS_URL'] : []),
+    ...(backend === 'azure' ? ['TEST_AZURITE_CONNECTION_STRING'] : []),
+    ...(backend === 'gcs' ? ['TEST_GCS_ENDPOINT'] : []),
+  ];
+  return needed.every((name) => process.env[name] !== undefined);
+}
+
 function required(name: string): string {
   const value = process.env[name];
   if (value === undefined)

@@ -11,6 +11,7 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Deployment,
+  haveServices,
   newDeployment,
   type RunningGateway,
   removeDeployment,
@@ -38,7 +39,7 @@ const subjectOf = ({ client, endpoint }: RunningGateway) => ({
   bucket: () => Promise.resolve(bucket),
 });
 
-describe('replicas over one Redis', () => {
+describe.skipIf(!haveServices({ store: 'redis' }))('replicas over one Redis', () => {
   let redisDir: string;
   let redis: RedisServer;
   let deployment: Deployment;

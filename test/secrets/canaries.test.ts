@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCommand } from '../integrity/kit.ts';
 import {
   credentials,
+  haveServices,
   newDeployment,
   type RunningGateway,
   removeDeployment,
@@ -212,137 +213,141 @@ async function readAs(
   return answer.status;
 }
 
-describe('with Azure and Redis', { timeout: 600_000 }, () => {
-  let dir: string;
-  let azurite: AzuriteServer;
-  let redis: RedisServer;
+describe.skipIf(!haveServices({ backend: 'azure', store: 'redis' }))(
+  'with Azure and Redis',
+  { timeout: 600_000 },
+  () => {
+    let dir: string;
+    let azurite: AzuriteServer;
+    let redis: RedisServer;
 
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'partway-secrets-'));
-    for (const name of ['azurite', 'redis']) mkdirSync(join(dir, name));
-    vi.stubEnv('AZURITE_ACCOUNTS', `canary:${secrets['the Azure account key']}`);
-    [azurite, redis] = await Promise.all([
-      startAzuriteServer({ dir: join(dir, 'azurite') }),
-      startRedisServer({
-        dir: join(dir, 'redis'),
-        args: ['--requirepass', secrets['the Redis password'], '--appendonly', 'yes'],
-      }),
-    ]);
-  });
+    beforeEach(async () => {
+      dir = await mkdtemp(join(tmpdir(), 'partway-secrets-'));
+      for (const name of ['azurite', 'redis']) mkdirSync(join(dir, name));
+      vi.stubEnv('AZURITE_ACCOUNTS', `canary:${secrets['the Azure account key']}`);
+      [azurite, redis] = await Promise.all([
+        startAzuriteServer({ dir: join(dir, 'azurite') }),
+        startRedisServer({
+          dir: join(dir, 'redis'),
+          args: ['--requirepass', secrets['the Redis password'], '--appendonly', 'yes'],
+        }),
+      ]);
+    });
 
-  afterEach(async () => {
-    vi.unstubAllEnvs();
-    await Promise.all([azurite?.stop(), redis?.stop()]);
-    await rm(dir, { recursive: true, force: true });
-  });
+    afterEach(async () => {
+      vi.unstubAllEnvs();
+      await Promise.all([azurite?.stop(), redis?.stop()]);
+      await rm(dir, { recursive: true, force: true });
+    });
 
-  const settings = () => {
-    const url = `redis://:${secrets['the Redis password']}@127.0.0.1:${redis.port}`;
-    return {
-      PARTWAY_BACKEND: 'azure',
-      PARTWAY_AZURE_ACCOUNT: 'canary',
-      PARTWAY_AZURE_ACCOUNT_KEY: secrets['the Azure account key'],
-      PARTWAY_AZURE_ENDPOINT: `${azurite.origin}/canary`,
-      PARTWAY_REDIS_URL: url,
-      PARTWAY_ALLOW_SSE_C_OVER_HTTP: 'true',
-      PARTWAY_ENCRYPTION_KEYS: `canary:${secrets['the master key']}`,
-      PARTWAY_LOG_LEVEL: 'debug',
-      PARTWAY_WORKERS: '2',
+    const settings = () => {
+      const url = `redis://:${secrets['the Redis password']}@127.0.0.1:${redis.port}`;
+      return {
+        PARTWAY_BACKEND: 'azure',
+        PARTWAY_AZURE_ACCOUNT: 'canary',
+        PARTWAY_AZURE_ACCOUNT_KEY: secrets['the Azure account key'],
+        PARTWAY_AZURE_ENDPOINT: `${azurite.origin}/canary`,
+        PARTWAY_REDIS_URL: url,
+        PARTWAY_ALLOW_SSE_C_OVER_HTTP: 'true',
+        PARTWAY_ENCRYPTION_KEYS: `canary:${secrets['the master key']}`,
+        PARTWAY_LOG_LEVEL: 'debug',
+        PARTWAY_WORKERS: '2',
+      };
     };
-  };
 
-  it('keeps every secret to itself, in good days and bad', async () => {
-    const deployment = await newDeployment();
-    try {
-      const identities = join(dir, 'identities.yaml');
-      const identify = (secret: string): void =>
-        writeFileSync(identities, identitiesWith(secret), { mode: 0o600 });
-      identify(secrets["an identity's secret key"]);
-      const env = { ...settings(), PARTWAY_IDENTITIES_FILE: identities };
-      const gateway = await startGateway({ backend: 'configured', deployment, env });
-      const bucket = `canary-${randomBytes(4).toString('hex')}`;
-      const signatures = await drive(gateway, bucket);
-      await readAs(gateway, bucket, secrets["an identity's secret key"]);
-      identify(secrets["an identity's next secret key"]);
-      process.kill(gateway.pid, 'SIGHUP');
-      await expect
-        .poll(() => readAs(gateway, bucket, secrets["an identity's next secret key"]), { timeout: 60_000 })
-        .toBe(200);
-      // The other worker process may be a moment later.
-      await expect
-        .poll(() => readAs(gateway, bucket, secrets["an identity's secret key"]), { timeout: 60_000 })
-        .toBe(403);
-      for (const line of commandLines(gateway.pid)) expectClean('a command line', line, signatures);
-      expect(commandLines(gateway.pid).length).toBeGreaterThanOrEqual(6);
+    it('keeps every secret to itself, in good days and bad', async () => {
+      const deployment = await newDeployment();
+      try {
+        const identities = join(dir, 'identities.yaml');
+        const identify = (secret: string): void =>
+          writeFileSync(identities, identitiesWith(secret), { mode: 0o600 });
+        identify(secrets["an identity's secret key"]);
+        const env = { ...settings(), PARTWAY_IDENTITIES_FILE: identities };
+        const gateway = await startGateway({ backend: 'configured', deployment, env });
+        const bucket = `canary-${randomBytes(4).toString('hex')}`;
+        const signatures = await drive(gateway, bucket);
+        await readAs(gateway, bucket, secrets["an identity's secret key"]);
+        identify(secrets["an identity's next secret key"]);
+        process.kill(gateway.pid, 'SIGHUP');
+        await expect
+          .poll(() => readAs(gateway, bucket, secrets["an identity's next secret key"]), { timeout: 60_000 })
+          .toBe(200);
+        // The other worker process may be a moment later.
+        await expect
+          .poll(() => readAs(gateway, bucket, secrets["an identity's secret key"]), { timeout: 60_000 })
+          .toBe(403);
+        for (const line of commandLines(gateway.pid)) expectClean('a command line', line, signatures);
+        expect(commandLines(gateway.pid).length).toBeGreaterThanOrEqual(6);
 
-      const content = await everythingIn(env.PARTWAY_REDIS_URL);
-      expect(content).toContain('partway');
-      expectClean('Redis', Buffer.from(content, 'latin1'));
-      for (const command of [['check-config'], ['verify'], ['doctor']]) {
-        const { err, out } = await runCommand(command, { backend: 'configured', deployment, env });
-        expectClean(`partway ${command}`, out + err);
+        const content = await everythingIn(env.PARTWAY_REDIS_URL);
+        expect(content).toContain('partway');
+        expectClean('Redis', Buffer.from(content, 'latin1'));
+        for (const command of [['check-config'], ['verify'], ['doctor']]) {
+          const { err, out } = await runCommand(command, { backend: 'configured', deployment, env });
+          expectClean(`partway ${command}`, out + err);
+        }
+
+        // Services that are away, and that refuse what they are given.
+        await Promise.all([redis.kill(), azurite.kill()]);
+        for (const method of ['PUT', 'GET']) await send(gateway.endpoint, { method, path: `/${bucket}/key` });
+        for (const command of [['check-config'], ['verify', bucket], ['doctor']]) {
+          const { err, out, status } = await runCommand(command, { backend: 'configured', deployment, env });
+          expect(status).not.toBe(0);
+          expectClean(`partway ${command} without services`, out + err);
+        }
+        await gateway.stop();
+        expect(gateway.output()).toContain('"operation":"PutObject"');
+        expectClean('the log', gateway.output(), signatures);
+        for (const file of filesBelow(deployment.dir)) expectClean(file, readFileSync(file), signatures);
+      } finally {
+        await removeDeployment(deployment);
       }
+    });
 
-      // Services that are away, and that refuse what they are given.
-      await Promise.all([redis.kill(), azurite.kill()]);
-      for (const method of ['PUT', 'GET']) await send(gateway.endpoint, { method, path: `/${bucket}/key` });
-      for (const command of [['check-config'], ['verify', bucket], ['doctor']]) {
-        const { err, out, status } = await runCommand(command, { backend: 'configured', deployment, env });
-        expect(status).not.toBe(0);
-        expectClean(`partway ${command} without services`, out + err);
+    it('says that it is refused without saying what it had offered', async () => {
+      const deployment = await newDeployment();
+      try {
+        const wrong = { ...settings(), PARTWAY_WORKERS: '1' };
+        const cases: Readonly<Record<string, string>>[] = [
+          {
+            ...wrong,
+            PARTWAY_REDIS_URL: `redis://:${secrets['the wrong secret key']}@127.0.0.1:${redis.port}`,
+          },
+          {
+            ...wrong,
+            PARTWAY_AZURE_ACCOUNT_KEY: Buffer.from(secrets['the wrong secret key']).toString('base64'),
+          },
+          { ...wrong, PARTWAY_AZURE_ACCOUNT_KEY: `${secrets['the wrong secret key']}=not base64` },
+          { ...wrong, PARTWAY_ENCRYPTION_KEYS: `canary:${secrets['the master key'].slice(0, -4)}` },
+          { ...wrong, PARTWAY_ENCRYPTION_KEYS: secrets['the master key'] },
+          { ...wrong, PARTWAY_REDIS_URL: `redis://:${secrets['the Redis password']}@127.0.0.1:notaport` },
+          { ...wrong, PARTWAY_REDIS_URL: `rediss//:${secrets['the Redis password']}@127.0.0.1` },
+          { ...wrong, PARTWAY_SECRET_ACCESS_KEY: 'short' },
+          {
+            ...wrong,
+            PARTWAY_AZURE_ENDPOINT: '',
+            PARTWAY_AZURE_ACCOUNT: '',
+            PARTWAY_AZURE_ACCOUNT_KEY: '',
+            PARTWAY_AZURE_CONNECTION_STRING: `AccountName=canary;AccountKey=${secrets['the Azure account key']};BlobEndpoint=nowhere`,
+          },
+        ];
+        for (const [index, env] of cases.entries()) {
+          const { err, out, status } = await runCommand(['check-config'], {
+            backend: 'configured',
+            deployment,
+            env,
+          });
+          expect(status, `case ${index}: ${out}`).not.toBe(0);
+          expectClean(`check-config of case ${index}`, out + err);
+          // What is half of a secret is too much already.
+          expect(out + err, `case ${index}`).not.toContain(secrets['the master key'].slice(0, 20));
+        }
+      } finally {
+        await removeDeployment(deployment);
       }
-      await gateway.stop();
-      expect(gateway.output()).toContain('"operation":"PutObject"');
-      expectClean('the log', gateway.output(), signatures);
-      for (const file of filesBelow(deployment.dir)) expectClean(file, readFileSync(file), signatures);
-    } finally {
-      await removeDeployment(deployment);
-    }
-  });
-
-  it('says that it is refused without saying what it had offered', async () => {
-    const deployment = await newDeployment();
-    try {
-      const wrong = { ...settings(), PARTWAY_WORKERS: '1' };
-      const cases: Readonly<Record<string, string>>[] = [
-        {
-          ...wrong,
-          PARTWAY_REDIS_URL: `redis://:${secrets['the wrong secret key']}@127.0.0.1:${redis.port}`,
-        },
-        {
-          ...wrong,
-          PARTWAY_AZURE_ACCOUNT_KEY: Buffer.from(secrets['the wrong secret key']).toString('base64'),
-        },
-        { ...wrong, PARTWAY_AZURE_ACCOUNT_KEY: `${secrets['the wrong secret key']}=not base64` },
-        { ...wrong, PARTWAY_ENCRYPTION_KEYS: `canary:${secrets['the master key'].slice(0, -4)}` },
-        { ...wrong, PARTWAY_ENCRYPTION_KEYS: secrets['the master key'] },
-        { ...wrong, PARTWAY_REDIS_URL: `redis://:${secrets['the Redis password']}@127.0.0.1:notaport` },
-        { ...wrong, PARTWAY_REDIS_URL: `rediss//:${secrets['the Redis password']}@127.0.0.1` },
-        { ...wrong, PARTWAY_SECRET_ACCESS_KEY: 'short' },
-        {
-          ...wrong,
-          PARTWAY_AZURE_ENDPOINT: '',
-          PARTWAY_AZURE_ACCOUNT: '',
-          PARTWAY_AZURE_ACCOUNT_KEY: '',
-          PARTWAY_AZURE_CONNECTION_STRING: `AccountName=canary;AccountKey=${secrets['the Azure account key']};BlobEndpoint=nowhere`,
-        },
-      ];
-      for (const [index, env] of cases.entries()) {
-        const { err, out, status } = await runCommand(['check-config'], {
-          backend: 'configured',
-          deployment,
-          env,
-        });
-        expect(status, `case ${index}: ${out}`).not.toBe(0);
-        expectClean(`check-config of case ${index}`, out + err);
-        // What is half of a secret is too much already.
-        expect(out + err, `case ${index}`).not.toContain(secrets['the master key'].slice(0, 20));
-      }
-    } finally {
-      await removeDeployment(deployment);
-    }
-  });
-});
+    });
+  },
+);
 
 describe('with a service account of Google Cloud', () => {
   it('does not tell the private key when it is of no use', { timeout: 300_000 }, async () => {

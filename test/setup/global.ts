@@ -6,11 +6,13 @@ import { start as startAzurite } from './azurite.ts';
 import { start as startGcs } from './gcs.ts';
 import { start as startRedis } from './redis.ts';
 import type { Service, StartService } from './service.ts';
+import { start as startTools } from './tools.ts';
 
 const services: ReadonlyArray<readonly [name: string, start: StartService]> = [
   ['Redis', startRedis],
   ['Azurite', startAzurite],
   ['fake-gcs-server', startGcs],
+  ['curl and openssl', startTools],
 ];
 
 export default async function setup(): Promise<() => Promise<void>> {

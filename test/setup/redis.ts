@@ -2,21 +2,19 @@
  * A real Redis for the tests: `redis-server` from PATH, else installed by apt on a Debian machine where we are root.
  * {@link startRedisServer} is also used by tests that need a server of their own to stop, hang or fill.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { freePort } from '../kit/free-port.ts';
+import { provide } from './apt.ts';
 import type { Service, Unavailable } from './service.ts';
 
-const run = promisify(execFile);
-
 export async function start(): Promise<Service | Unavailable> {
-  const found = (await findOnPath('redis-server')) ?? (await install());
-  if (typeof found !== 'string') return found;
+  const missing = await provide('redis-server', 'redis-server', '6.2 or newer; Valkey will do');
+  if (missing !== undefined) return missing;
   const dir = await mkdtemp(join(tmpdir(), 'partway-redis-'));
   const server = await startRedisServer({ dir, args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] });
   return {
@@ -110,63 +108,4 @@ async function accepts(output: readonly string[], child: ChildProcess): Promise<
     await sleep(10);
   }
   return true;
-}
-
-async function findOnPath(name: string): Promise<string | undefined> {
-  for (const dir of (process.env['PATH'] ?? '').split(delimiter)) {
-    const path = join(dir, name);
-    if (await exists(path)) return path;
-  }
-  return undefined;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Path of the installed server, or why it can't be had. */
-async function install(): Promise<string | Unavailable> {
-  const hint = 'install redis-server (6.2 or newer; Valkey will do) and put it on PATH';
-  if (process.getuid?.() !== 0) return { unavailable: `no redis-server on PATH and not root: ${hint}` };
-  if (!(await exists('/etc/debian_version')))
-    return { unavailable: `no redis-server on PATH and not Debian: ${hint}` };
-  console.error('test set-up: no redis-server on PATH, installing it by apt-get …');
-  // invoke-rc.d starts no service while policy-rc.d answers 101; one that is there already is left alone.
-  const policy = '/usr/sbin/policy-rc.d';
-  const ours = await open(policy, 'wx', 0o755).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EEXIST') return undefined;
-    throw error;
-  });
-  await ours?.writeFile('#!/bin/sh\nexit 101\n');
-  await ours?.close();
-  try {
-    let problem = '';
-    // The lock of the package lists knows no waiting, and another run may hold it: try again for a while. A mirror is tried again too.
-    for (let attempt = 1, others = 0; attempt <= 40 && others < 3; attempt++) {
-      // Some list that cannot be had is no harm where redis-server is in another.
-      for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'redis-server']]) {
-        problem = await apt(...args).then(
-          () => '',
-          (error: unknown) => (error instanceof Error ? error.message : String(error)),
-        );
-      }
-      const path = await findOnPath('redis-server');
-      if (path !== undefined) return path;
-      if (!/could not get lock|unable to lock|frontend lock/i.test(problem)) others += 1;
-      await sleep(3_000);
-    }
-    return { unavailable: `apt-get could not install redis-server: ${hint}\n${problem}` };
-  } finally {
-    if (ours !== undefined) await rm(policy, { force: true });
-  }
-}
-
-async function apt(...args: string[]): Promise<void> {
-  await run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=3', ...args], {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    maxBuffer: 16 * 1024 * 1024,
-  });
 }

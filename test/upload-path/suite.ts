@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type GatewayOptions, type RunningGateway, startGateway } from '../kit/gateway.ts';
+import { type GatewayOptions, haveServices, type RunningGateway, startGateway } from '../kit/gateway.ts';
 import { completionTests } from './completion.ts';
 import { conditionTests } from './conditions.ts';
 import { copyTests } from './copies.ts';
@@ -29,7 +29,7 @@ export interface Front {
 }
 
 export function uploadPathSuite(name: string, options: GatewayOptions, start?: () => Promise<Front>): void {
-  describe(`the upload path on ${name}`, () => {
+  describe.skipIf(!haveServices(options))(`the upload path on ${name}`, () => {
     let gateway: RunningGateway | undefined;
     let front: Front | undefined;
     const running = (): RunningGateway => {
