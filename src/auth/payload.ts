@@ -65,11 +65,14 @@ export function refuseStreaming(form: PayloadForm): void {
 
 const hashOfNothing = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
+/** RFC 9112, 6: without either header there is none. */
+export function hasNoBody(headers: Headers): boolean {
+  return Number(headers.get('content-length') ?? 0) === 0 && headers.get('transfer-encoding') === undefined;
+}
+
 /** For operations that read no body: a request that has none must have been signed as such. Throws XAmzContentSHA256Mismatch. */
 export function requireHashOfNothing(form: PayloadForm, headers: Headers): void {
-  const hasBody =
-    headers.get('transfer-encoding') !== undefined || Number(headers.get('content-length') ?? 0) > 0;
-  if (form.kind === 'sha256' && !hasBody) requireSha256(form.hex, hashOfNothing);
+  if (form.kind === 'sha256' && hasNoBody(headers)) requireSha256(form.hex, hashOfNothing);
 }
 
 /** Both in lower-case hex. Throws XAmzContentSHA256Mismatch. */

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Authentication } from '../auth/authenticate.ts';
 import { ChunkedDecoder } from '../auth/aws-chunked.ts';
-import { parseDecodedLength } from '../auth/payload.ts';
+import { hasNoBody, parseDecodedLength } from '../auth/payload.ts';
 import { hasTrailer } from '../auth/trailer.ts';
 import { drain, IncomingBody, type IncomingBodyOptions, readSmallBody } from '../http/body.ts';
 import type { Headers } from '../http/headers.ts';
@@ -178,11 +178,6 @@ function digestsOf(
     ...(own !== undefined && value !== undefined && { checksum: { algorithm: own, value } }),
     ...(sent !== undefined && { sent }),
   };
-}
-
-/** RFC 9112, 6: without either header there is none. */
-function hasNoBody(headers: Headers): boolean {
-  return Number(headers.get('content-length') ?? 0) === 0 && !headers.has('transfer-encoding');
 }
 
 /** For operations without a body ("The request included a body, but this operation does not take one"). */

@@ -198,7 +198,7 @@ test('a part that dribbles in beside many small requests: neither fails', async 
   })();
   // Flat once the load has brought the heap to the size that it needs.
   await sleep(seconds * 10);
-  let growth: unknown;
+  let fault: unknown;
   await stand
     .expectFlatMemory(
       part.then((status) => expect(status).toBe(200)),
@@ -206,7 +206,7 @@ test('a part that dribbles in beside many small requests: neither fails', async 
       long ? 256 * mib : undefined,
     )
     .catch((error: unknown) => {
-      growth = error;
+      fault = error;
     });
   over = true;
   await load;
@@ -216,6 +216,6 @@ test('a part that dribbles in beside many small requests: neither fails', async 
   const took = Math.round((performance.now() - begunAt) / 1000);
   console.info(`${count} small requests beside a part of ${seconds} MiB in ${took} s, ${failed} failed`);
   expect(failed).toBe(0);
-  expect(growth).toBeUndefined();
+  expect(fault).toBeUndefined();
   stand.expectNoFailure();
 });
