@@ -174,7 +174,7 @@ export const s3Errors = {
   },
   RequestHeaderSectionTooLarge: {
     status: 400,
-    message: 'Your request header section exceeds the maximum allowed request header section size.',
+    message: 'Your request header section exceeds the maximum allowed size.',
   },
   RequestTimeTooSkewed: {
     status: 403,

@@ -15,9 +15,15 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** "The maximum size of the request header section is 8 KB" (Amazon S3, "RequestHeaderSectionTooLarge"). */
+export const maxHeaderSection = 8192;
+
 export const refusals = {
   malformed: { code: 'BadRequest', message: 'An error occurred when parsing the HTTP request.' },
-  headersTooLarge: { code: 'RequestHeaderSectionTooLarge' },
+  headersTooLarge: {
+    code: 'RequestHeaderSectionTooLarge',
+    extra: { MaxSizeAllowed: String(maxHeaderSection) },
+  },
   transferCoding: { code: 'NotImplemented', extra: { Header: 'Transfer-Encoding' } },
   timeout: { code: 'RequestTimeout' },
   incompleteBody: { code: 'IncompleteBody' },

@@ -1,9 +1,7 @@
 /** What is judged of a request before anybody looks at what it asks for. */
 import type { IncomingMessage } from 'node:http';
-import { type Refusal, refusals } from './refusal.ts';
+import { maxHeaderSection, type Refusal, refusals } from './refusal.ts';
 
-/** "The maximum size of the request header section is 8 KB" (Amazon S3, "RequestHeaderSectionTooLarge"). */
-const maxHeaderSection = 8192;
 /** What Node reads of request line and headers at most: enough for the longest key and query beside a section that is too large. */
 export const maxHeaderSize = 64 * 1024;
 

@@ -134,6 +134,7 @@ describe('the header section', () => {
   test.each([8193, 20_000, 60_000, 100_000, 1_000_000])('may not have %i bytes', async (size) => {
     const answer = await exchange(running.port, `GET /a HTTP/1.1\r\n${filled(size)}\r\n`);
     expectError(answer, 400, 'RequestHeaderSectionTooLarge');
+    expect(answer).toContain('<MaxSizeAllowed>8192</MaxSizeAllowed>');
   });
 
   test('counts however many headers it has', async () => {
