@@ -37,7 +37,8 @@ export const listObjectsV2: Operation = {
         Prefix: request.encode(request.prefix ?? ''),
         ContinuationToken: token,
         NextContinuationToken: last === undefined ? undefined : encodeToken(last),
-        StartAfter: startAfter === undefined ? undefined : request.encode(startAfter),
+        // Not shown beside a token, which alone says where this page begins.
+        StartAfter: startAfter === undefined || token !== undefined ? undefined : request.encode(startAfter),
         KeyCount: page.entries.length,
         MaxKeys: request.maxKeys,
         Delimiter: request.delimiter === undefined ? undefined : request.encode(request.delimiter),
