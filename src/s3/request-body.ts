@@ -64,9 +64,13 @@ export class RequestBody {
     return this.#checksums().checksum?.algorithm;
   }
 
-  /** Decoded bytes that are to come. MissingContentLength, EntityTooLarge above 5 GiB. */
+  /** Decoded bytes that are to come. NotImplemented or MissingContentLength if nobody says how many, EntityTooLarge above 5 GiB. */
   objectSize(): number {
     const size = this.#decodedSize();
+    // S3 takes `Transfer-Encoding: chunked` around aws-chunked only ("AWS chunked uploads").
+    if (size === undefined && this.#options.headers.has('transfer-encoding')) {
+      throw new S3Error('NotImplemented', { extra: { Header: 'Transfer-Encoding' } });
+    }
     if (size === undefined) throw new S3Error('MissingContentLength');
     if (size > maxBodySize) {
       throw new S3Error('EntityTooLarge', { extra: { ProposedSize: size, MaxSizeAllowed: maxBodySize } });

@@ -28,6 +28,15 @@ describe('authentication on the wire', () => {
     }
   });
 
+  it('takes chunks of HTTP around aws-chunked only', async () => {
+    const url = await getSignedUrl(gateway.client, new PutObjectCommand({ Bucket: bucket, Key: 'chunks' }));
+    const answer = await fetch(url, { method: 'PUT', body: new Blob(['x']).stream(), duplex: 'half' });
+    expect(answer.status).toBe(501);
+    const text = await answer.text();
+    expect(text).toContain('<Code>NotImplemented</Code>');
+    expect(text).toContain('<Header>Transfer-Encoding</Header>');
+  });
+
   it('names the right region to who signed for another', async () => {
     const answer = await send(gateway.endpoint, { method: 'GET', path: '/', region: 'eu-west-1' });
     expect([answer.status, answer.element('Code'), answer.element('Region')]).toEqual([
