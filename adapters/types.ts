@@ -73,6 +73,11 @@ export interface ObjectAttributes {
   readonly checksum?: ObjectChecksum;
   /** Layout of a multipart object, up to 10,000 entries. Absent for objects written in one request. */
   readonly parts?: readonly ObjectPart[];
+  /**
+   * Written under a condition: ETags of the states that this write, and the conditional writes right before it, replaced, newest first; `''`
+   * for none. Tells that an upload which was to replace one of them did not.
+   */
+  readonly replaced?: readonly string[];
   /** The upload that made this object: how a retried `completeUpload` recognises its own work. */
   readonly uploadId?: string;
   /** Bytes as the client sees them, when they differ from the stored size (gateway-side encryption). */

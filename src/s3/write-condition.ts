@@ -1,6 +1,6 @@
 /** If-Match and If-None-Match on writes ("Conditional writes"), turned into a state that the backend enforces. */
 import { isAdapterError } from '../../adapters/errors.ts';
-import type { ObjectInfo, StorageAdapter, WriteCondition } from '../../adapters/types.ts';
+import type { ObjectAttributes, ObjectInfo, StorageAdapter, WriteCondition } from '../../adapters/types.ts';
 import type { WritePrecondition } from '../http/conditions.ts';
 import { S3Error } from './errors.ts';
 
@@ -33,6 +33,22 @@ export function resolveCondition(
   return { version: live.version };
 }
 
+/** Conditional writes one after the other that an object remembers. */
+const maxReplaced = 8;
+
+/** What an object that is written under a condition remembers of what it replaces. */
+export function replacedStates(live: ObjectInfo | undefined): Pick<ObjectAttributes, 'replaced'> {
+  if (live === undefined) return { replaced: [''] };
+  const { etag, replaced = [] } = live.attributes;
+  return { replaced: [etag, ...replaced].slice(0, maxReplaced) };
+}
+
+/** The client's condition as the backend holds it, and what the object remembers of it. Both empty without one. */
+export interface ConditionalWrite {
+  readonly call: { readonly condition?: WriteCondition };
+  readonly attributes: Pick<ObjectAttributes, 'replaced'>;
+}
+
 export function preconditionFailed(condition: string): S3Error {
   return new S3Error('PreconditionFailed', { extra: { Condition: condition } });
 }
@@ -52,13 +68,14 @@ export async function writeConditionally<T>(
     readonly key: string;
     readonly condition: WritePrecondition | undefined;
   },
-  write: (condition: WriteCondition | undefined) => Promise<T>,
+  write: (conditional: ConditionalWrite) => Promise<T>,
 ): Promise<T> {
   const { condition, key } = call;
-  if (condition === undefined) return write(undefined);
-  const pinned = resolveCondition(condition, await liveObject(call.storage, call.bucket, key), key);
+  if (condition === undefined) return write({ call: {}, attributes: {} });
+  const live = await liveObject(call.storage, call.bucket, key);
+  const pinned = resolveCondition(condition, live, key);
   try {
-    return await write(pinned);
+    return await write({ call: { condition: pinned }, attributes: replacedStates(live) });
   } catch (error) {
     if (!isAdapterError(error, 'PreconditionFailed') || error.subject === 'source') throw error;
     throw condition.kind === 'if-none-match'

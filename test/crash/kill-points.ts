@@ -45,7 +45,7 @@ fs.rename = async (from, to) => {
 const request = http.request;
 http.request = ((...args: unknown[]) => {
   const outgoing = Reflect.apply(request, http, args) as ClientRequest;
-  const step = stepOf(outgoing.method, outgoing.path, outgoing.getHeader('x-ms-copy-source') !== undefined);
+  const step = stepOf(outgoing.method, outgoing.path);
   if (step === undefined) return outgoing;
   // The SDKs set headers and send after this call: the next turn is before anything is on the wire.
   reach(`${step}-before`);
@@ -55,10 +55,10 @@ http.request = ((...args: unknown[]) => {
 }) as typeof http.request;
 syncBuiltinESMExports();
 
-function stepOf(method: string, path: string, copies: boolean): string | undefined {
+function stepOf(method: string, path: string): string | undefined {
   const own = /\.partway(\/|%2[fF])/.test(path);
   if (method === 'DELETE' && own) return 'cleanup';
-  if (method === 'PUT') return !own && (copies || !path.includes('comp=')) ? 'publish' : undefined;
+  if (method === 'PUT') return own || /comp=(?!blocklist)/.test(path) ? undefined : 'publish';
   if (method === 'POST' && path.includes('/compose')) return own ? undefined : 'publish';
   if (method === 'POST' && path.includes('uploadType=') && !own) return 'publish';
   return undefined;

@@ -19,7 +19,13 @@ import type { ClaimOutcome, Json, PartRecord, StalledCompletion, UploadRecord } 
 import { retryAfter } from '../adapter-errors.ts';
 import { S3Error } from '../errors.ts';
 import type { Gateway, RequestContext } from '../operation.ts';
-import { conditionalConflict, liveObject, preconditionFailed, resolveCondition } from '../write-condition.ts';
+import {
+  conditionalConflict,
+  liveObject,
+  preconditionFailed,
+  replacedStates,
+  resolveCondition,
+} from '../write-condition.ts';
 import type { CompletedPart } from '../xml/complete-multipart-upload.ts';
 import { freeStaging } from './abort.ts';
 import {
@@ -149,7 +155,7 @@ async function judge(context: RequestContext, call: CompleteCall): Promise<Judge
   const used = new Set(parts);
   return {
     plan: {
-      attributes,
+      attributes: { ...attributes, ...(condition !== undefined && !ours && replacedStates(live)) },
       base,
       ...(live !== undefined && !ours && { baseEtag: live.attributes.etag }),
     },
@@ -248,7 +254,16 @@ async function publishedBefore(
   // The bytes that were to be replaced may have a new version by now: a copy onto itself, or another tool's touch.
   const untouched =
     ('version' in plan.base && plan.base.version === live.version) || plan.baseEtag === live.attributes.etag;
-  return untouched ? undefined : completionOf(plan.attributes);
+  return untouched || wasOvertaken(plan, live) ? undefined : completionOf(plan.attributes);
+}
+
+/** Conditional writers, and nobody else, have been at the key since the plan: they saw that its object was not there. */
+function wasOvertaken(
+  { attributes: { etag }, base, baseEtag }: Plan,
+  { attributes: { replaced = [] } }: ObjectInfo,
+): boolean {
+  const planned = base !== 'any' && 'absent' in base ? '' : baseEtag;
+  return planned !== undefined && replaced.includes(planned) && !replaced.includes(etag);
 }
 
 /** Records what a cut-off attempt published, for an Abort that comes too late. */

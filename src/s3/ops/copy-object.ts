@@ -1,4 +1,4 @@
-import type { ObjectAttributes, ObjectInfo, WriteCondition } from '../../../adapters/types.ts';
+import type { ObjectAttributes, ObjectInfo } from '../../../adapters/types.ts';
 import { readWritePrecondition } from '../../http/conditions.ts';
 import { readObjectHeaders, readUserMetadata } from '../../http/headers.ts';
 import { expirationHeaders } from '../bucket/lifecycle-headers.ts';
@@ -23,7 +23,7 @@ import type { Operation, RequestContext } from '../operation.ts';
 import { plainSizeOf } from '../read.ts';
 import { xmlReply } from '../reply.ts';
 import { refuseBody } from '../request-body.ts';
-import { writeConditionally } from '../write-condition.ts';
+import { type ConditionalWrite, writeConditionally } from '../write-condition.ts';
 
 export const copyObject: Operation = {
   action: 'CopyObject',
@@ -54,7 +54,7 @@ export const copyObject: Operation = {
     const settings = copiedSettings(context, info, directives);
     const copied = await writeConditionally(
       { storage: gateway.storage.for(bucket), bucket, key, condition },
-      (pinned) => copy(context, { source, info, settings, algorithm, pinned, grant, encryption }),
+      (conditional) => copy(context, { source, info, settings, algorithm, conditional, grant, encryption }),
     );
     const content = {
       LastModified: copied.lastModified,
@@ -135,16 +135,15 @@ interface CopyCall {
   readonly info: ObjectInfo;
   readonly settings: ObjectSettings;
   readonly algorithm: ChecksumAlgorithm | undefined;
-  readonly pinned: WriteCondition | undefined;
+  readonly conditional: ConditionalWrite;
   readonly grant: ReadGrant;
   readonly encryption: WriteEncryption;
 }
 
 async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo> {
   const { bucket, gateway, key } = context;
-  const { encryption, grant, info, pinned, settings, source } = call;
+  const { conditional, encryption, grant, info, settings, source } = call;
   const storage = gateway.storage.for(bucket);
-  const condition = pinned === undefined ? {} : { condition: pinned };
   const from = gateway.storage.for(source.bucket);
   const known = knownAttributes(call);
   if (known !== undefined && storage === from && encryption.isPlain && grant.keys === undefined) {
@@ -152,8 +151,13 @@ async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo
       bucket,
       key,
       source: { ...source, version: info.version },
-      attributes: { ...settings, ...known, ...encryption.attributes(plainSizeOf(info)) },
-      ...condition,
+      attributes: {
+        ...settings,
+        ...known,
+        ...encryption.attributes(plainSizeOf(info)),
+        ...conditional.attributes,
+      },
+      ...conditional.call,
     });
   }
 
@@ -179,9 +183,10 @@ async function copy(context: RequestContext, call: CopyCall): Promise<ObjectInfo
           etag: encryption.etag(digests.md5),
           ...objectChecksumOf(digests),
           ...encryption.attributes(size),
+          ...conditional.attributes,
         };
       },
-      ...condition,
+      ...conditional.call,
     });
   } finally {
     // A target that refuses before it reads would leave the source open.

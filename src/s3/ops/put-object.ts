@@ -22,7 +22,7 @@ export const putObject: Operation = {
     const storage = gateway.storage.for(bucket);
     const size = context.body.objectSize();
 
-    const info = await writeConditionally({ storage, bucket, key, condition }, async (pinned) => {
+    const info = await writeConditionally({ storage, bucket, key, condition }, async (conditional) => {
       const body = context.body.open({
         otherwise: gateway.settings.defaultChecksum,
         contentMd5As: 'hex',
@@ -31,7 +31,7 @@ export const putObject: Operation = {
         bucket,
         key,
         body: encryption.body({ stream: body.stream, size }, 0),
-        ...(pinned !== undefined && { condition: pinned }),
+        ...conditional.call,
         attributes: () => {
           const digests = body.digests();
           return {
@@ -39,6 +39,7 @@ export const putObject: Operation = {
             etag: encryption.etag(digests.md5),
             ...objectChecksumOf(digests),
             ...encryption.attributes(size),
+            ...conditional.attributes,
           };
         },
       });
