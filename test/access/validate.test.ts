@@ -34,6 +34,7 @@ const badSyntax = 'Invalid policy syntax.';
 const badPrincipal = 'Invalid principal in policy';
 const badAction = 'Policy has invalid action';
 const badResource = 'Policy has invalid resource';
+const inapplicable = 'Conditions do not apply to combination of actions and resources in statement';
 const mismatch = 'Action does not apply to any resource(s) in statement';
 
 describe('a policy is refused', () => {
@@ -89,6 +90,7 @@ describe('a policy is refused', () => {
     ['no principal in the list', text({ ...good, Principal: { AWS: [] } }), badPrincipal],
     ['an action that is none', text({ ...good, Action: 's3:GetObjects' }), badAction],
     ['an action of another service', text({ ...good, Action: 'ec2:*' }), badAction],
+    ['a pattern that begins before the service', text({ ...good, Action: '*GetObject' }), badAction],
     ['a number for an action', text({ ...good, Action: 7 }), badAction],
     ['another bucket', text({ ...good, Resource: 'arn:aws:s3:::c/*' }), badResource],
     ['no ARN', text({ ...good, Resource: 'b/*' }), badResource],
@@ -124,7 +126,50 @@ describe('a policy is refused', () => {
     [
       'a key of lists only',
       text({ ...good, Condition: { StringEquals: { 's3:prefix': 'x' } } }),
-      'Conditions do not apply to combination of actions and resources in statement',
+      inapplicable,
+    ],
+    [
+      'a key of lists of keys on a list of uploads',
+      text({
+        ...good,
+        Action: 's3:ListBucketMultipartUploads',
+        Resource: 'arn:aws:s3:::b',
+        Condition: { StringEquals: { 's3:prefix': 'x' } },
+      }),
+      inapplicable,
+    ],
+    [
+      'a key of versions',
+      text({ ...good, Condition: { StringEquals: { 's3:VersionId': 'x' } } }),
+      inapplicable,
+    ],
+    [
+      'a key of writes on a read',
+      text({ ...good, Condition: { StringEquals: { 's3:x-amz-acl': 'private' } } }),
+      inapplicable,
+    ],
+    ...['acl', 'grant-read', 'copy-source', 'metadata-directive', 'server-side-encryption'].map((name) => [
+      `a key of writes on a read and a write: ${name}`,
+      text({
+        ...good,
+        Action: ['s3:GetObject', 's3:PutObject'],
+        Condition: { StringEquals: { [`s3:x-amz-${name}`]: 'x' } },
+      }),
+      inapplicable,
+    ]),
+    ...['s3:PutObject', 's3:DeleteObject', ['s3:DeleteObject', 's3:DeleteObjectTagging']].map((Action) => [
+      `tags of what is there on ${Action}`,
+      text({ ...good, Action, Condition: { StringEquals: { 's3:ExistingObjectTag/a': 'x' } } }),
+      inapplicable,
+    ]),
+    [
+      'tags of a request that has none',
+      text({
+        ...good,
+        Action: 's3:PutObjectAcl',
+        Condition: { StringEquals: { 's3:RequestObjectTag/a': 'x' } },
+      }),
+      inapplicable,
     ],
     [
       'an address that is none',
@@ -183,6 +228,16 @@ describe('a policy is taken', () => {
         Condition: { StringLike: { 's3:prefix': ['a/*'] } },
       }),
     ],
+    ...['s3:*', '*', 's3:PutObject*', 's3:PutObject'].map((Action) => [
+      `an ACL on ${Action}`,
+      text({ ...good, Action, Condition: { StringEquals: { 's3:x-amz-acl': 'private' } } }),
+    ]),
+    ...['s3:GetObject', 's3:GetObjectAttributes', 's3:GetObjectVersion', 's3:DeleteObjectTagging'].map(
+      (Action) => [
+        `tags of what is there on ${Action}`,
+        text({ ...good, Action, Condition: { StringEquals: { 's3:ExistingObjectTag/a': 'x' } } }),
+      ],
+    ),
     ['a key in capitals', text({ ...good, Condition: { BoolIfExists: { 'AWS:SECURETRANSPORT': false } } })],
     [
       'a key of a service that is not here',

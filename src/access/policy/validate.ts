@@ -1,6 +1,7 @@
 /** What AWS refuses of a policy when it is put, beyond its grammar. What is stored is not judged again: users come and go. */
-import { bucketActions, listActions, objectActions, policyActions } from '../actions.ts';
-import { matcher, matches, toPattern } from '../wildcard.ts';
+import { bucketActions, objectActions, policyActions } from '../actions.ts';
+import { hasWildcard, matcher, matches, toPattern } from '../wildcard.ts';
+import { keyGoesWith } from './applicability.ts';
 import { compileDocument } from './compile.ts';
 import type { ConditionClause } from './conditions.ts';
 import { readPolicy, type StatementDocument } from './document.ts';
@@ -47,6 +48,8 @@ function requirePrincipals({ principal }: StatementDocument, home: PolicyHome): 
 /** For each pattern of Action, what it stands for. Of NotAction nothing: it stands for the rest. */
 function requireActions({ action }: StatementDocument): ReadonlyArray<readonly string[]> {
   return action.patterns.map((pattern) => {
+    // No pattern reaches over the name of the service.
+    if (pattern !== '*' && !/^s3:/i.test(pattern)) throw new PolicyFault('Policy has invalid action');
     const test = matcher(pattern.toLowerCase());
     const meant = policyActions.filter((each) => test(each.toLowerCase()));
     if (meant.length === 0) throw new PolicyFault('Policy has invalid action');
@@ -90,16 +93,19 @@ function requireMatch(
   }
 }
 
-const keysOfLists: ReadonlySet<string> = new Set(['s3:prefix', 's3:delimiter', 's3:max-keys']);
-
+/** Whoever names actions means each of them; of a pattern's actions one is enough. */
 function requireCondition(
   { key }: ConditionClause,
   { action }: StatementDocument,
   actions: ReadonlyArray<readonly string[]>,
 ): void {
   if (!conditionKeyNamed(key)) throw new PolicyFault('Policy has an invalid condition key');
-  if (action.not || !keysOfLists.has(key.toLowerCase())) return;
-  if (!actions.flat().some((each) => listActions.has(each))) {
+  if (action.not) return;
+  const named = actions.filter((_, index) => !hasWildcard(toPattern(action.patterns[index] ?? '')));
+  const applies =
+    named.every((meant) => meant.every((each) => keyGoesWith(key, each))) &&
+    actions.flat().some((each) => keyGoesWith(key, each));
+  if (!applies) {
     throw new PolicyFault('Conditions do not apply to combination of actions and resources in statement');
   }
 }
