@@ -1,6 +1,6 @@
 /** Access control lists, as a bucket answers whose owner is enforced ("Controlling ownership of objects and disabling ACLs"). */
 import type { Headers } from '../http/headers.ts';
-import { S3Error } from './errors.ts';
+import { S3Error, type S3ErrorCode } from './errors.ts';
 import type { Owner } from './operation.ts';
 import {
   childrenNamed,
@@ -26,8 +26,11 @@ const grants = ['full-control', 'read', 'read-acp', 'write', 'write-acp'].map(
   (name) => `x-amz-grant-${name}`,
 );
 
-/** AccessControlListNotSupported for any ACL that says more than "the owner controls it". */
-export function refuseUnsupportedAcl(headers: Headers): void {
+/** `code` for any ACL that says more than "the owner controls it". */
+export function refuseUnsupportedAcl(
+  headers: Headers,
+  code: S3ErrorCode = 'AccessControlListNotSupported',
+): void {
   const canned = headers.get('x-amz-acl');
   const granted = grants.filter((name) => headers.has(name));
   if (canned !== undefined && granted.length > 0) {
@@ -39,7 +42,7 @@ export function refuseUnsupportedAcl(headers: Headers): void {
     throw new S3Error('InvalidArgument', { extra: { ArgumentName: 'x-amz-acl', ArgumentValue: canned } });
   }
   if (granted.length > 0 || (canned !== undefined && !harmless.has(canned))) {
-    throw new S3Error('AccessControlListNotSupported');
+    throw new S3Error(code);
   }
 }
 

@@ -122,6 +122,11 @@ export function createMatcher<R extends { readonly route: Route }>(
         message: 'Key is not expected for the GET method ?uploads subresource',
       });
     }
+    if (sub === 'versions' && on === 'object' && request.method === 'GET') {
+      throw new S3Error('InvalidRequest', {
+        message: 'There is no such thing as the ?versions sub-resource for a key',
+      });
+    }
     if (sub !== undefined) throw notImplemented(sub);
     throw methodNotAllowed(request.method, on, byRoute);
   };

@@ -29,6 +29,7 @@ const otherReasons: readonly S3ErrorCode[] = [
   'EntityTooSmall',
   'ExpiredToken',
   'IncompleteBody',
+  'InvalidBucketAclWithObjectOwnership',
   'InvalidPart',
   'InvalidToken',
   'RequestTimeout',

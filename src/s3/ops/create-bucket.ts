@@ -9,6 +9,11 @@ import { emptyReply } from '../reply.ts';
 import { parseCreateBucketConfiguration } from '../xml/create-bucket.ts';
 
 const maxDocumentBytes = 64 * 1024;
+const ownerships: ReadonlySet<string> = new Set([
+  'BucketOwnerEnforced',
+  'BucketOwnerPreferred',
+  'ObjectWriter',
+]);
 
 export const createBucket: Operation = {
   action: 'CreateBucket',
@@ -19,8 +24,8 @@ export const createBucket: Operation = {
     const { gateway, bucket } = context;
     const document = await context.body.read(maxDocumentBytes);
     requireBucketName(bucket);
-    refuseUnsupportedAcl(context.headers);
     refuseUnsupportedOwnership(context);
+    refuseUnsupportedAcl(context.headers, 'InvalidBucketAclWithObjectOwnership');
     const { location, tags } = parseCreateBucketConfiguration(document);
     judgeLocation(context, location);
 
@@ -62,6 +67,12 @@ function refuseUnsupportedOwnership({ headers }: RequestContext): void {
     throw new S3Error('NotImplemented', { extra: { Header: 'x-amz-bucket-object-lock-enabled' } });
   }
   const ownership = headers.get('x-amz-object-ownership');
+  if (ownership !== undefined && !ownerships.has(ownership)) {
+    throw new S3Error('InvalidArgument', {
+      message: `Invalid x-amz-object-ownership header: ${ownership}`,
+      extra: { ArgumentName: 'x-amz-object-ownership' },
+    });
+  }
   if (ownership !== undefined && ownership !== 'BucketOwnerEnforced') {
     throw new S3Error('NotImplemented', { extra: { Header: 'x-amz-object-ownership' } });
   }

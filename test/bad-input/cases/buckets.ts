@@ -36,6 +36,7 @@ const create =
   });
 const malformedXml =
   'The XML you provided was not well-formed or did not validate against our published schema';
+const aclsDisabled = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
 const notImplemented = 'A header you provided implies functionality that is not implemented';
 
 export const bucketCases = [
@@ -68,8 +69,31 @@ export const bucketCases = [
       'a public ACL',
       create('', { 'x-amz-acl': 'public-read' }),
       400,
-      'AccessControlListNotSupported',
-      'The bucket does not allow ACLs',
+      'InvalidBucketAclWithObjectOwnership',
+      aclsDisabled,
+    ],
+    [
+      'a grant, and the ownership that allows none',
+      create('', { 'x-amz-grant-read': 'id="1"', 'x-amz-object-ownership': 'BucketOwnerEnforced' }),
+      400,
+      'InvalidBucketAclWithObjectOwnership',
+      aclsDisabled,
+    ],
+    [
+      'an ownership that is none',
+      create('', { 'x-amz-object-ownership': 'Nobody' }),
+      400,
+      'InvalidArgument',
+      'Invalid x-amz-object-ownership header: Nobody',
+      { ArgumentName: 'x-amz-object-ownership' },
+    ],
+    [
+      'an ownership that allows ACLs, and one',
+      create('', { 'x-amz-acl': 'public-read', 'x-amz-object-ownership': 'ObjectWriter' }),
+      501,
+      'NotImplemented',
+      notImplemented,
+      { Header: 'x-amz-object-ownership' },
     ],
     [
       'object lock',
@@ -127,6 +151,13 @@ export const bucketCases = [
           notImplemented,
         ] as const,
     ),
+    [
+      "GET of an object's ?versions",
+      onObject('GET', {}, { versions: '' }),
+      400,
+      'InvalidRequest',
+      'There is no such thing as the ?versions sub-resource for a key',
+    ],
     ...(['PUT', 'DELETE', 'GET'] as const).map(
       (method) =>
         [
