@@ -206,6 +206,7 @@ export function createTransport(options: TransportOptions): Transport {
       const stop = (): void => over.abort();
       answer.then(stop, stop);
       const room = async (): Promise<void> => {
+        over.signal.throwIfAborted();
         // A client that is slow to send is not the service's silence: it is timed only while it has bytes to take.
         silence.on();
         const drained = Promise.withResolvers<void>();

@@ -3,9 +3,9 @@
  * objects": an upload that is cut leaves no object.
  */
 import { randomBytes } from 'node:crypto';
-import { addAbortSignal } from 'node:stream';
+import { addAbortSignal, finished } from 'node:stream';
 import { AdapterError } from '../errors.ts';
-import type { Body } from '../types.ts';
+import type { Body, BodyStream } from '../types.ts';
 import { createCrc32c } from './crc32c.ts';
 import type { BodyWriter } from './transport.ts';
 
@@ -59,13 +59,12 @@ export function streamed(body: Body, { head, tail }: Envelope): { write: BodyWri
       addAbortSignal(sink.over, stream);
       await sink.write(head);
       let sent = 0;
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
+      await eachChunk(stream, (chunk) => {
         sent += chunk.length;
-        if (sent > size) break;
-        const room = sink.write(chunk, () => stream.recycle?.(chunk));
+        if (sent > size) throw wrongLength(sent, size);
         hash.update(chunk);
-        if (room !== undefined) await room;
-      }
+        return sink.write(chunk, () => stream.recycle?.(chunk));
+      });
       if (sent !== size) throw wrongLength(sent, size);
       await sink.write(tail);
       crc.resolve(hash.digest());
@@ -84,13 +83,45 @@ export async function buffered(body: Body, signal: AbortSignal | undefined): Pro
   if (signal !== undefined) addAbortSignal(signal, stream);
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
+  await eachChunk(stream, (chunk) => {
     if (at + chunk.length > size) throw wrongLength(at + chunk.length, size);
     chunk.copy(bytes, at);
     at += chunk.length;
-  }
+    stream.recycle?.(chunk);
+    return undefined;
+  });
   if (at !== size) throw wrongLength(at, size);
   return bytes;
+}
+
+/**
+ * Resolves when the stream has ended. The next chunk comes once the promise that `take` gave, if any, has settled. `for await` would join chunks
+ * that have gathered into new memory: a copy each, and none that can be given back.
+ */
+function eachChunk(stream: BodyStream, take: (chunk: Buffer) => Promise<void> | undefined): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const fail = (error: unknown): void => {
+    // What has gathered would still come.
+    stream.off('data', onData);
+    stream.destroy();
+    reject(error);
+  };
+  const onData = (chunk: Buffer): void => {
+    try {
+      const room = take(chunk);
+      if (room === undefined) return;
+      stream.pause();
+      room.then(() => stream.resume(), fail);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  stream.on('data', onData);
+  finished(stream, { writable: false }, (error) => {
+    if (error === undefined || error === null) resolve();
+    else reject(error);
+  });
+  return promise;
 }
 
 function wrongLength(sent: number, size: number): AdapterError {
