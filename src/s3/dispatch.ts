@@ -196,7 +196,17 @@ function judge(operation: Operation, target: Target, headers: Headers, auth: Aut
   if (target.query.has('partNumber') && !target.query.has('uploadId') && operation.route.method === 'PUT') {
     throw new S3Error('InvalidArgument', {
       message: 'This operation does not accept partNumber without uploadId',
-      extra: { ArgumentName: 'partNumber', ArgumentValue: target.query.get('partNumber') ?? '' },
+      extra: { ArgumentName: 'partNumber', ArgumentValue: 'partNumber' },
+    });
+  }
+  if (
+    operation.route.sub === 'uploadId' &&
+    operation.route.method === 'PUT' &&
+    !target.query.has('partNumber')
+  ) {
+    throw new S3Error('MethodNotAllowed', {
+      extra: { Method: 'PUT', ResourceType: 'UPLOAD' },
+      headers: { allow: 'GET, POST, DELETE' },
     });
   }
 }

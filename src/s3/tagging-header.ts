@@ -16,7 +16,7 @@ const maxValueLength = 256;
 /** Unicode letters, digits and spaces, and `+ - = . _ : / @`. */
 const allowed = /^[\p{L}\p{N}\p{Z}+\-=._:/@]*$/u;
 
-/** `k=v&k2=v2`, form-encoded. Throws InvalidArgument (syntax, a key twice), BadRequest (more than ten), InvalidTag. */
+/** `k=v&k2=v2`, form-encoded. Throws InvalidArgument (syntax, no key, a key twice), BadRequest (more than ten), InvalidTag. */
 export function parseTaggingHeader(header: string): Tags {
   const pairs: Array<[string, string]> = [];
   for (const field of header.split('&')) {
@@ -24,7 +24,7 @@ export function parseTaggingHeader(header: string): Tags {
     const equals = field.indexOf('=');
     const key = decodeField(equals < 0 ? field : field.slice(0, equals));
     const value = decodeField(equals < 0 ? '' : field.slice(equals + 1));
-    if (key === undefined || value === undefined || pairs.some(([other]) => other === key)) {
+    if (!key || value === undefined || pairs.some(([other]) => other === key)) {
       throw new S3Error('InvalidArgument', {
         message:
           "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.",

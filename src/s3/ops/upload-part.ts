@@ -1,6 +1,5 @@
 import { checksumInfo } from '../checksums/algorithms.ts';
 import { partEncryption } from '../encryption/write.ts';
-import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { judgePartChecksum, partAlgorithm, storePart } from '../multipart/store-part.ts';
 import { openUpload, settingsOf, type UploadSettings } from '../multipart/upload.ts';
@@ -14,12 +13,6 @@ export const uploadPart: Operation = {
   route: { method: 'PUT', on: 'object', sub: 'uploadId' },
   body: 'object',
   async handle(context) {
-    if (!context.target.query.has('partNumber')) {
-      throw new S3Error('InvalidArgument', {
-        message: 'This operation does not accept uploadId without partNumber',
-        extra: { ArgumentName: 'uploadId', ArgumentValue: context.target.query.get('uploadId') ?? '' },
-      });
-    }
     const partNumber = partNumberParameter(context);
     const { part: current, upload } = await openUpload(context, partNumber);
     const settings = settingsOf(upload);

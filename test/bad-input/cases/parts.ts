@@ -101,9 +101,10 @@ export const uploadPartCases = [
     [
       'no part number',
       onUpload('PUT', 'undeclared', { body: 'x' }),
-      400,
-      'InvalidArgument',
-      'This operation does not accept uploadId without partNumber',
+      405,
+      'MethodNotAllowed',
+      'The specified method is not allowed against this resource.',
+      { Method: 'PUT', ResourceType: 'UPLOAD' },
     ],
     ...lostUploads((kind, change) => changed(part({}, kind), change)),
     [

@@ -95,7 +95,7 @@ const settings: ReadonlyArray<
         "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
       ] as const,
   ),
-  ...['a=1&a=2', 'a=%zz', 'a=%ff', 'a=%', 'a&a', 'a=1&b=2&a=1', '%c3%28=1'].map(
+  ...['a=1&a=2', 'a=%zz', 'a=%ff', 'a=%', 'a&a', 'a=1&b=2&a=1', '%c3%28=1', '=', '=1', 'a=1&=2'].map(
     (tags) =>
       [
         `the tags ${tags}`,
@@ -114,7 +114,6 @@ const settings: ReadonlyArray<
     'Object tags cannot be greater than 10',
   ],
   ...[
-    ['=1', 'The TagKey you have provided is invalid'],
     [`${'k'.repeat(129)}=v`, 'The TagKey you have provided is invalid'],
     ['a%23=1', 'The TagKey you have provided is invalid'],
     ['a%21', 'The TagKey you have provided is invalid'],
@@ -510,7 +509,7 @@ export const putObjectCases = [
       400,
       'InvalidArgument',
       'This operation does not accept partNumber without uploadId',
-      { ArgumentName: 'partNumber', ArgumentValue: '1' },
+      { ArgumentName: 'partNumber', ArgumentValue: 'partNumber' },
     ],
     [
       'an append',
