@@ -110,6 +110,62 @@ export function policyTests(shared: SharedGateway): void {
       expect(put.status).toBe(403);
     });
 
+    it('cannot open to the public what takes a signature', async () => {
+      const Bucket = await shared.bucket();
+      await shared.put(Bucket, 'key');
+      await shared.policy(Bucket, {
+        Effect: 'Allow',
+        Principal: '*',
+        Action: 's3:*',
+        Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`],
+      });
+      const ask = async (
+        method: 'GET' | 'PUT' | 'DELETE' | 'POST',
+        path: string,
+        query: Record<string, string>,
+        headers: Record<string, string> = {},
+      ) => {
+        const answer = await shared.raw({ method, path, query, headers, body: '', anonymous: true });
+        return [answer.status, answer.element('Code'), answer.element('Message')];
+      };
+      const [bucket, key] = [`/${Bucket}`, `/${Bucket}/key`];
+      const forbidden = (message: string) => [403, 'AccessDenied', message];
+      const general = forbidden('Anonymous users cannot invoke this API. Please authenticate.');
+      expect(await ask('PUT', bucket, { acl: '' })).toEqual(general);
+      expect(await ask('PUT', key, { acl: '' })).toEqual(general);
+      expect(await ask('POST', key, { select: '', 'select-type': '2' })).toEqual(general);
+      expect(await ask('PUT', `${bucket}-new`, {})).toEqual(general);
+      const source = { 'x-amz-copy-source': `${Bucket}/key` };
+      expect(await ask('PUT', `${bucket}/copy`, {}, source)).toEqual(
+        forbidden('Anonymous users cannot copy objects.  Please authenticate.'),
+      );
+      expect(await ask('PUT', `${bucket}/copy`, { partNumber: '1', uploadId: 'x' }, source)).toEqual(
+        forbidden('Access Denied'),
+      );
+      for (const [method, verb] of [
+        ['GET', 'Get'],
+        ['PUT', 'Put'],
+        ['DELETE', 'Put'],
+      ] as const) {
+        expect(await ask(method, bucket, { ownershipControls: '' })).toEqual(
+          forbidden(`s3:${verb}BucketOwnershipControls does not support Anonymous requests!`),
+        );
+        expect((await ask(method, bucket, { policy: '' })).slice(0, 2)).toEqual([405, 'MethodNotAllowed']);
+      }
+      expect((await ask('GET', key, {}))[0]).toBe(200);
+      expect((await ask('GET', bucket, { tagging: '' })).slice(0, 2)).toEqual([404, 'NoSuchTagSet']);
+    });
+
+    it('are not judged for a bucket that is not there', async () => {
+      const answer = await shared.raw({
+        method: 'PUT',
+        path: '/no-such-bucket',
+        query: { policy: '' },
+        body: '{}',
+      });
+      expect(answer.element('Code')).toBe('NoSuchBucket');
+    });
+
     it('hold requests to their conditions', async () => {
       const Bucket = await shared.bucket('private');
       await shared.root.send(new PutObjectCommand({ Bucket, Key: 'red', Body: 'x', Tagging: 'color=red' }));

@@ -100,7 +100,7 @@ export function uploadTests(shared: SharedGateway): void {
       });
       expect([answer.status, answer.element('Message')]).toEqual([
         403,
-        'Anonymous users cannot initiate multipart uploads. Please authenticate.',
+        'Anonymous users cannot initiate multipart uploads.  Please authenticate.',
       ]);
       const put = await shared.raw({ method: 'PUT', path: `/${Bucket}/key`, body: 'x', anonymous: true });
       expect(put.status).toBe(200);

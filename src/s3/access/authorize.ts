@@ -10,6 +10,7 @@ import { publicAccessBlockOf } from '../bucket/public-access-block.ts';
 import { S3Error } from '../errors.ts';
 import { uploadIdOf } from '../multipart/upload.ts';
 import type { Gateway, Operation, Reply, RequestContext } from '../operation.ts';
+import { refuseStranger, refuseUnsigned } from './anonymous.ts';
 import { type Known, keyValues } from './condition-keys.ts';
 import { accessDenied } from './error-text.ts';
 import { requireExpectedOwner } from './expected-owner.ts';
@@ -73,11 +74,8 @@ async function requireOperation(operation: Operation, context: RequestContext): 
     if (auth.kind === 'anonymous') throw new S3Error('AccessDenied');
     return;
   }
-  if (operation.action === 'CreateMultipartUpload' && auth.kind === 'anonymous') {
-    throw new S3Error('AccessDenied', {
-      message: 'Anonymous users cannot initiate multipart uploads. Please authenticate.',
-    });
-  }
+  const isUnsigned = auth.kind === 'anonymous';
+  if (isUnsigned) refuseUnsigned(operation);
   // Its handler asks again in any case, with the tags at hand.
   if (operation.action === 'PutObjectTagging' && (await dependsOnTags(context))) return;
   for (const action of permissionsOf(operation, context)) {
@@ -88,6 +86,7 @@ async function requireOperation(operation: Operation, context: RequestContext): 
     if (decision === 'denied' && (await isInitiator(operation, context))) continue;
     throw accessDenied(callerOf(context), asked, decision);
   }
+  if (isUnsigned) refuseStranger(operation);
 }
 
 async function dependsOnTags({ bucket, gateway }: RequestContext): Promise<boolean> {

@@ -38,6 +38,7 @@ export const putBucketPolicy: Operation = {
   async handle(context) {
     const { bucket, gateway } = context;
     const text = (await context.body.read(maxDocumentBytes)).toString('utf8');
+    await requireBucket(context);
     const { accountId, hasId, hasUser } = accessOf(gateway);
     let policy: Policy;
     try {
