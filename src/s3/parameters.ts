@@ -7,16 +7,34 @@ const maxInteger = 2_147_483_647;
 /** Lists answer at most this many entries, whatever was asked ("ListObjectsV2", MaxKeys). */
 export const pageLimit = 1000;
 
+/** What a count or marker may be, inclusive. */
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+const anyCount: Bounds = { min: 0, max: maxInteger };
+
 /**
  * A count or marker such as `max-parts`: absent and empty mean `fallback`.
- * InvalidArgument when it is no integer or out of 0…2,147,483,647.
+ * InvalidArgument when it is no integer or out of bounds.
  */
-export function integerParameter(context: RequestContext, name: string, fallback: number): number {
-  return integerOf(name, context.target.query.get(name), fallback);
+export function integerParameter(
+  context: RequestContext,
+  name: string,
+  fallback: number,
+  bounds = anyCount,
+): number {
+  return integerOf(name, context.target.query.get(name), fallback, bounds);
 }
 
 /** The same of a header's value. */
-export function integerOf(name: string, text: string | undefined, fallback: number): number {
+export function integerOf(
+  name: string,
+  text: string | undefined,
+  fallback: number,
+  { max, min } = anyCount,
+): number {
   if (text === undefined || text === '') return fallback;
   const value = /^[+-]?\d{1,20}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(value)) {
@@ -25,10 +43,12 @@ export function integerOf(name: string, text: string | undefined, fallback: numb
       extra: { ArgumentName: name, ArgumentValue: text },
     });
   }
-  if (value < 0 || value > maxInteger) {
+  if (value < min || value > max) {
+    // AWS calls this one by another name here.
+    const argument = name === 'max-keys' ? 'maxKeys' : name;
     throw new S3Error('InvalidArgument', {
-      message: `Argument ${name} must be an integer between 0 and ${maxInteger}`,
-      extra: { ArgumentName: name, ArgumentValue: text },
+      message: `Argument ${argument} must be an integer between ${min} and ${max}`,
+      extra: { ArgumentName: argument, ArgumentValue: text },
     });
   }
   return value;

@@ -1,5 +1,4 @@
 import { maySee } from '../access/authorize.ts';
-import { S3Error } from '../errors.ts';
 import { decodeToken, encodeToken } from '../listing.ts';
 import type { Operation } from '../operation.ts';
 import { integerParameter } from '../parameters.ts';
@@ -17,13 +16,7 @@ export const listBuckets: Operation = {
     const { settings, storage } = context.gateway;
     const { query } = context.target;
     const prefix = query.get('prefix');
-    const limit = integerParameter(context, 'max-buckets', maxBuckets);
-    if (limit < 1 || limit > maxBuckets) {
-      throw new S3Error('InvalidArgument', {
-        message: `Argument max-buckets must be an integer between 1 and ${maxBuckets}`,
-        extra: { ArgumentName: 'max-buckets', ArgumentValue: String(limit) },
-      });
-    }
+    const limit = integerParameter(context, 'max-buckets', maxBuckets, { min: 1, max: maxBuckets });
     const token = query.get('continuation-token');
     const after = token === undefined ? undefined : decodeToken(token);
     const region = query.get('bucket-region');

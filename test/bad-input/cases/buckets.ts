@@ -39,6 +39,17 @@ const malformedXml =
 const aclsDisabled = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting";
 const notImplemented = 'A header you provided implies functionality that is not implemented';
 
+const bucketRange = 'Argument max-buckets must be an integer between 1 and 10000';
+const listing = (count: string, message: string) =>
+  [
+    `max-buckets=${count}`,
+    () => ({ method: 'GET', path: '/', query: { 'max-buckets': count } }),
+    400,
+    'InvalidArgument',
+    message,
+    { ArgumentName: 'max-buckets', ArgumentValue: count },
+  ] as const;
+
 export const bucketCases = [
   ...badNames.flatMap((name) =>
     casesOf('CreateBucket', [
@@ -103,6 +114,12 @@ export const bucketCases = [
       notImplemented,
       { Header: 'x-amz-bucket-object-lock-enabled' },
     ],
+  ]),
+  ...casesOf('ListBuckets', [
+    ...['-1', '0', '10001', '2147483648'].map((count) => listing(count, bucketRange)),
+    ...['abc', '1.5'].map((count) =>
+      listing(count, 'Provided max-buckets not an integer or within integer range'),
+    ),
   ]),
   ...casesOf('DeleteBucket', [
     [

@@ -361,26 +361,30 @@ export const abortCases = casesOf('AbortMultipartUpload', [
 ]);
 
 /** Counts and markers of lists, by the name of their parameter. */
-const counts = (name: string) =>
-  [
-    ['-1', `Argument ${name} must be an integer between 0 and 2147483647`],
-    ['2147483648', `Argument ${name} must be an integer between 0 and 2147483647`],
-    ['abc', `Provided ${name} not an integer or within integer range`],
-    ['1.5', `Provided ${name} not an integer or within integer range`],
-    ['1e3', `Provided ${name} not an integer or within integer range`],
+const counts = (name: string) => {
+  const argument = name === 'max-keys' ? 'maxKeys' : name;
+  const beyond = `Argument ${argument} must be an integer between 0 and 2147483647`;
+  const none = `Provided ${name} not an integer or within integer range`;
+  return [
+    ['-1', beyond, argument],
+    ['2147483648', beyond, argument],
+    ['abc', none, name],
+    ['1.5', none, name],
+    ['1e3', none, name],
   ] as const;
+};
 
 export const listPartsCases = casesOf('ListParts', [
   ...['max-parts', 'part-number-marker'].flatMap((name) =>
     counts(name).map(
-      ([value, message]) =>
+      ([value, message, argument]) =>
         [
           `${name}=${value}`,
           onUpload('GET', 'undeclared', { query: { [name]: value } }),
           400,
           'InvalidArgument',
           message,
-          { ArgumentName: name, ArgumentValue: value },
+          { ArgumentName: argument, ArgumentValue: value },
         ] as const,
     ),
   ),
@@ -400,14 +404,14 @@ const encodings = ['', 'URL', 'base64', 'none'].map(
 const badLists = (operation: string, sub: Headers, count: string) =>
   casesOf(operation, [
     ...counts(count).map(
-      ([value, message]) =>
+      ([value, message, argument]) =>
         [
           `${count}=${value}`,
           onBucket('GET', { ...sub, [count]: value }),
           400,
           'InvalidArgument',
           message,
-          { ArgumentName: count, ArgumentValue: value },
+          { ArgumentName: argument, ArgumentValue: value },
         ] as const,
     ),
     ...encodings.map(
