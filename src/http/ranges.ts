@@ -16,7 +16,7 @@ export interface ResolvedRange {
  * GET request").
  */
 export function parseRange(header: string | undefined): ByteRange | undefined {
-  const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '');
+  const match = /^bytes=(\d*)-(\d*)$/i.exec(header ?? '');
   if (match === null) return undefined;
   const [, first = '', last = ''] = match;
   if (first === '') return last === '' ? undefined : { suffix: toOffset(last) };
@@ -34,6 +34,14 @@ export function resolveRange(range: ByteRange, size: number): ResolvedRange | un
   }
   if (range.start >= size) return undefined;
   return { start: range.start, end: Math.min(range.end ?? size - 1, size - 1) };
+}
+
+/**
+ * Whether the range is all of an object that has no bytes: "If the selected representation is shorter than the specified suffix-length,
+ * the entire representation is used" (RFC 9110, section 14.1.2). No Content-Range names it, so that the answer is the whole object's.
+ */
+export function isAllOfNothing(range: ByteRange, size: number): boolean {
+  return size === 0 && 'suffix' in range && range.suffix > 0;
 }
 
 const copyRange = 'x-amz-copy-source-range';

@@ -1,7 +1,7 @@
 import { isAdapterError } from '../../../adapters/errors.ts';
 import type { ByteRange, GetObjectResult, ObjectInfo } from '../../../adapters/types.ts';
 import { readConditions } from '../../http/conditions.ts';
-import { parseRange, type ResolvedRange, resolveRange } from '../../http/ranges.ts';
+import { isAllOfNothing, parseRange, type ResolvedRange, resolveRange } from '../../http/ranges.ts';
 import { expirationHeaders } from '../bucket/lifecycle-headers.ts';
 import { namesCustomerKey } from '../encryption/customer-key.ts';
 import { grantRead, openState, plainBody, type ReadGrant } from '../encryption/read.ts';
@@ -82,7 +82,9 @@ async function open(context: RequestContext, range: ByteRange | undefined): Prom
     const info = await storage.headObject({ bucket, key, signal });
     grantRead(context, info);
     judgeRead(info, readConditions(context.headers));
-    throw outOfReach(context, plainSizeOf(info), error);
+    const size = plainSizeOf(info);
+    if (range !== undefined && isAllOfNothing(range, size)) return open(context, undefined);
+    throw outOfReach(context, size, error);
   }
 }
 
@@ -98,6 +100,8 @@ function outOfReach({ headers }: RequestContext, size: number, cause?: unknown):
 interface Portion {
   /** `undefined` for no bytes at all. */
   readonly range: ResolvedRange | undefined;
+  /** 206 unless it says otherwise. */
+  readonly status?: 200;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -115,14 +119,14 @@ async function getState(
     info ??= await storage.headObject({ bucket, key, signal });
     const grant = grantRead(context, info);
     judgeRead(info, readConditions(context.headers));
-    const { headers, range } = portionOf(info);
+    const { headers, range, status = 206 } = portionOf(info);
     const described = {
       ...objectHeaders(context, info),
       ...grant.headers,
       ...(await expiration)(info),
       ...headers,
     };
-    if (range === undefined) return { status: 206, headers: { ...described, 'content-length': '0' } };
+    if (range === undefined) return { status, headers: { ...described, 'content-length': '0' } };
     try {
       const stream = await openState({ gateway, storage, info, range, signal }, grant);
       const whole = { ...described, ...rangeHeaders(range, plainSizeOf(info)) };
@@ -137,6 +141,9 @@ async function getState(
 function rangeOf(context: RequestContext, info: ObjectInfo, asked: ByteRange): Portion {
   const size = plainSizeOf(info);
   const range = resolveRange(asked, size);
+  if (isAllOfNothing(asked, size)) {
+    return { range: undefined, status: 200, headers: wholeChecksumHeaders(context, info) };
+  }
   if (range === undefined) throw outOfReach(context, size);
   return { range, headers: {} };
 }

@@ -1,5 +1,5 @@
 import { readConditions } from '../../http/conditions.ts';
-import { parseRange, resolveRange } from '../../http/ranges.ts';
+import { isAllOfNothing, parseRange, resolveRange } from '../../http/ranges.ts';
 import { expirationHeaders } from '../bucket/lifecycle-headers.ts';
 import { grantRead } from '../encryption/read.ts';
 import { S3Error } from '../errors.ts';
@@ -44,7 +44,7 @@ export const headObject: Operation = {
       });
     }
     const asked = parseRange(headers.get('range'));
-    if (asked === undefined) {
+    if (asked === undefined || isAllOfNothing(asked, size)) {
       return emptyReply(200, {
         ...described,
         ...wholeChecksumHeaders(context, info),
