@@ -13,6 +13,7 @@ import {
   objectHeaders,
   partSlice,
   plainSizeOf,
+  rangeChecksumHeaders,
   readPartNumber,
   wholeChecksumHeaders,
 } from '../read.ts';
@@ -68,7 +69,8 @@ async function getBytes(context: RequestContext, range: ByteRange | undefined): 
       stream,
     };
   }
-  return { status: 206, headers: { ...described, ...rangeHeaders(found.range, size) }, stream };
+  const checksum = rangeChecksumHeaders(context, info, found.range);
+  return { status: 206, headers: { ...described, ...checksum, ...rangeHeaders(found.range, size) }, stream };
 }
 
 /** Only a range out of reach takes a second request, since the key and conditions are judged before it. */
@@ -145,7 +147,7 @@ function rangeOf(context: RequestContext, info: ObjectInfo, asked: ByteRange): P
     return { range: undefined, status: 200, headers: wholeChecksumHeaders(context, info) };
   }
   if (range === undefined) throw outOfReach(context, size);
-  return { range, headers: {} };
+  return { range, headers: rangeChecksumHeaders(context, info, range) };
 }
 
 function partOf(context: RequestContext, info: ObjectInfo, partNumber: number): Portion {
