@@ -43,7 +43,7 @@ export function corsTests(subject: BucketSubject): void {
           ExposeHeaders: ['ETag'],
           MaxAgeSeconds: 3000,
         },
-        { AllowedMethods: ['DELETE'], AllowedOrigins: ['*'] },
+        { AllowedMethods: ['DELETE'], AllowedOrigins: ['*'], MaxAgeSeconds: -100 },
       ];
       await client.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } }));
       expect((await client.send(new GetBucketCorsCommand({ Bucket }))).CORSRules).toEqual(CORSRules);
@@ -82,10 +82,22 @@ export function corsTests(subject: BucketSubject): void {
         /^ExposeHeader "x-\*" contains wildcard\. We currently do not support wildcard for ExposeHeader\.$/,
       ],
       [
-        'an age below zero',
-        `<CORSRule>${rule}<MaxAgeSeconds>-1</MaxAgeSeconds></CORSRule>`,
+        'an age beyond 32 bits',
+        `<CORSRule>${rule}<MaxAgeSeconds>2147483648</MaxAgeSeconds></CORSRule>`,
         'MalformedXML',
         /not/,
+      ],
+      [
+        'an allowed header that no header can be called',
+        `<CORSRule>${rule}<AllowedHeader>x-*</AllowedHeader><AllowedHeader>X-Custom:Header</AllowedHeader></CORSRule>`,
+        'InvalidRequest',
+        /^AllowedHeader "X-Custom:Header" contains invalid character\.$/,
+      ],
+      [
+        'an exposed header that no header can be called',
+        `<CORSRule>${rule}<ExposeHeader>two words</ExposeHeader></CORSRule>`,
+        'InvalidRequest',
+        /^AllowedHeader "two words" contains invalid character\.$/,
       ],
       [
         '101 rules',
@@ -185,11 +197,26 @@ export function corsTests(subject: BucketSubject): void {
     it('says what a preflight lacks', async () => {
       const ruled = await withRules(rule);
       const origin = { origin: 'https://page.example' };
-      expect(failure(await options(`/${ruled}`, {}))).toEqual([
-        400,
-        'BadRequest',
-        'Insufficient information. Origin request header needed.',
-      ]);
+      for (const none of [{}, { origin: '' }]) {
+        expect(failure(await options(`/${ruled}`, none))).toEqual([
+          400,
+          'BadRequest',
+          'Insufficient information. Origin request header needed.',
+        ]);
+      }
+      const named = (names: string) =>
+        options(`/${ruled}`, {
+          ...origin,
+          'access-control-request-method': 'GET',
+          'access-control-request-headers': names,
+        });
+      for (const name of ['X(Custom)', 'two words', 'Bad/Header', 'bad@char']) {
+        expect(failure(await named(`x-amz-date, ${name}`))).toEqual([
+          400,
+          'BadRequest',
+          `Access-Control-Request-Headers "${name}" contains invalid character.`,
+        ]);
+      }
       expect(failure(await options(`/${ruled}`, origin))).toEqual([
         400,
         'BadRequest',

@@ -58,8 +58,8 @@ function parseRule(element: XmlElement): CorsRule {
 
 function maxAge(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  // The schema's type is a 32-bit int.
-  if (!/^\d{1,10}$/.test(text) || Number(text) > 2_147_483_647) throw malformedXml('MaxAgeSeconds');
+  // The schema's type is a 32-bit int, and AWS keeps any.
+  if (!/^-?\d{1,10}$/.test(text) || Number(text) !== (Number(text) | 0)) throw malformedXml('MaxAgeSeconds');
   return Number(text);
 }
 
@@ -72,10 +72,12 @@ function judgeRule(rule: CorsRule): void {
     throw invalid(`Found unsupported HTTP method in CORS config. Unsupported method is ${method}`);
   }
   for (const origin of rule.allowedOrigins) requireOneWildcard('AllowedOrigin', origin);
-  for (const header of rule.allowedHeaders) requireOneWildcard('AllowedHeader', header);
+  for (const header of rule.allowedHeaders) {
+    requireOneWildcard('AllowedHeader', header);
+    requireHeaderName(header);
+  }
   for (const header of rule.exposeHeaders) {
-    // It stands in a header of every answer.
-    if (!/^[\t\x20-\x7e]*$/.test(header)) throw malformedXml('ExposeHeader');
+    requireHeaderName(header);
     if (!header.includes('*')) continue;
     throw invalid(
       `ExposeHeader "${header}" contains wildcard. We currently do not support wildcard for ExposeHeader.`,
@@ -86,6 +88,17 @@ function judgeRule(rule: CorsRule): void {
 function requireOneWildcard(element: string, value: string): void {
   if (value.indexOf('*') === value.lastIndexOf('*')) return;
   throw invalid(`${element} "${value}" can not have more than one wildcard.`);
+}
+
+/** AWS calls both kinds by one name. */
+function requireHeaderName(header: string): void {
+  if (header === '' || isHeaderName(header)) return;
+  throw invalid(`AllowedHeader "${header}" contains invalid character.`);
+}
+
+/** A token (RFC 9110, section 5.6.2), which a `*` is part of. */
+export function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name);
 }
 
 function invalid(message: string): S3Error {

@@ -11,6 +11,7 @@ import {
   type CrossOriginRequest,
   corsMethods,
   crossOriginHeaders,
+  isHeaderName,
   parseCors,
 } from './cors.ts';
 import { remembering, storedOf } from './documents-of.ts';
@@ -27,7 +28,7 @@ export function corsOf(gateway: Gateway, bucket: string): Promise<readonly CorsR
  * an object exists. AccessForbidden when not.
  */
 export async function preflight(gateway: Gateway, target: Target, headers: Headers): Promise<Reply> {
-  if (!headers.has('origin')) throw badRequest('Insufficient information. Origin request header needed.');
+  if (!headers.get('origin')) throw badRequest('Insufficient information. Origin request header needed.');
   const asked = headers.get('access-control-request-method');
   const forbidden = (message: string, resource: 'BUCKET' | 'OBJECT') =>
     new S3Error('AccessForbidden', {
@@ -44,6 +45,10 @@ export async function preflight(gateway: Gateway, target: Target, headers: Heade
   if (rules === undefined) throw forbidden('CORS is not enabled for this bucket.', 'BUCKET');
   if (asked === undefined || !corsMethods.has(asked)) {
     throw badRequest(`Invalid Access-Control-Request-Method: ${asked ?? 'null'}`);
+  }
+  const unnamed = requestedHeaders(headers).find((name) => !isHeaderName(name));
+  if (unnamed !== undefined) {
+    throw badRequest(`Access-Control-Request-Headers "${unnamed}" contains invalid character.`);
   }
   const allowed = crossOriginHeaders(rules, crossOriginRequest(headers, asked));
   if (allowed === undefined) {
@@ -81,12 +86,16 @@ export async function crossOriginAnswer(
 
 /** The method that a page announces decides, also when it comes with the request itself. */
 function crossOriginRequest(headers: Headers, method: string): CrossOriginRequest {
-  const requested = (headers.get('access-control-request-headers') ?? '').split(',');
   return {
     origin: headers.get('origin') ?? '',
     method: headers.get('access-control-request-method') ?? method,
-    headers: requested.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''),
+    headers: requestedHeaders(headers).map((name) => name.toLowerCase()),
   };
+}
+
+function requestedHeaders(headers: Headers): readonly string[] {
+  const names = (headers.get('access-control-request-headers') ?? '').split(',');
+  return names.map((name) => name.trim()).filter((name) => name !== '');
 }
 
 function badRequest(message: string): S3Error {
