@@ -40,8 +40,9 @@ export function parsePostPolicy(base64: string): PostPolicy {
   if (stranger !== undefined) throw invalid(`Unexpected: '${stranger.toLowerCase()}'`);
   const { conditions, expiration } = document;
   if (expiration === undefined) throw invalid('Policy missing expiration.');
+  if (typeof expiration !== 'string') throw invalid('Invalid JSON.');
   const expires = parseExpiration(expiration);
-  if (expires === undefined) throw invalid(`Invalid 'expiration' value: '${String(expiration)}'`);
+  if (expires === undefined) throw invalid(`Invalid 'expiration' value: '${expiration}'`);
   if (conditions === undefined) throw invalid('Policy missing conditions.');
   if (!Array.isArray(conditions)) throw invalid("Invalid 'conditions' value: must be a List.");
   return { expiration: expires, conditions: conditions.map(parseCondition) };
@@ -62,8 +63,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /** ISO 8601 in UTC, to the second or finer; no offset. */
-function parseExpiration(value: unknown): Date | undefined {
-  if (typeof value !== 'string') return undefined;
+function parseExpiration(value: string): Date | undefined {
   const seconds = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?Z$/.exec(value)?.[1];
   const date = new Date(seconds === undefined ? Number.NaN : value);
   // `Date` rolls 31 February over into March.

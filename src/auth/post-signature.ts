@@ -42,11 +42,7 @@ export function createFormAuthenticator(options: AuthenticatorOptions): Authenti
 
     if (method === 'AWS4-ECDSA-P256-SHA256') throw unsupportedSigV4a();
     if (method !== algorithm) {
-      throw invalid(
-        'X-Amz-Algorithm',
-        'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"',
-        method,
-      );
+      throw invalid('X-Amz-Algorithm', 'Only AWS4-HMAC-SHA256 is supported', method);
     }
     if (parseBasicDate(timestamp) === undefined) {
       throw invalid('X-Amz-Date', 'X-Amz-Date must be formated via ISO8601 Long format', timestamp);

@@ -41,6 +41,11 @@ describe('a policy document', () => {
       encode({ expiration, conditions: {} }),
       "Invalid 'conditions' value: must be a List.",
     ],
+    ...[true, null, 1, {}].map((value) => [
+      `the expiration ${JSON.stringify(value)}`,
+      encode({ expiration: value, conditions: [] }),
+      'Invalid JSON.',
+    ]),
     ...['2026-11-22 12:00:00Z', '2026-11-22T12:00:00+00:00', '2026-02-30T00:00:00Z', 'tomorrow', ''].map(
       (text) => [
         `the expiration ${text}`,

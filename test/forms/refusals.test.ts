@@ -225,8 +225,8 @@ describe('a form that is answered or refused', () => {
         { fields: k, change: { 'x-amz-algorithm': 'HMAC' } },
         400,
         'InvalidArgument',
-        'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"',
-        { ArgumentValue: 'HMAC' },
+        'Only AWS4-HMAC-SHA256 is supported',
+        { ArgumentName: 'X-Amz-Algorithm', ArgumentValue: 'HMAC' },
       ],
       [
         'a bad date',
