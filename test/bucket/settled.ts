@@ -16,9 +16,9 @@ const readings: ReadonlyArray<readonly [sub: string, status: number, told: RegEx
   ['intelligent-tiering', 200, /<ListBucketIntelligentTieringConfigurationsOutput [^>]+><IsTruncated>false</],
   ['ownershipControls', 200, /<Rule><ObjectOwnership>BucketOwnerEnforced<\/ObjectOwnership><\/Rule>/],
   ['acl', 200, /<Owner><ID>[0-9a-f]{64}<\/ID>.*xsi:type="CanonicalUser"><ID>.*FULL_CONTROL/s],
-  ['website', 404, /<Code>NoSuchWebsiteConfiguration</],
-  ['replication', 404, /<Code>ReplicationConfigurationNotFoundError</],
-  ['object-lock', 404, /<Code>ObjectLockConfigurationNotFoundError</],
+  ['website', 404, /<Code>NoSuchWebsiteConfiguration<.*<BucketName>/],
+  ['replication', 404, /<Code>ReplicationConfigurationNotFoundError<.*<BucketName>/],
+  ['object-lock', 404, /<Code>ObjectLockConfigurationNotFoundError<.*<BucketName>/],
   ['publicAccessBlock', 404, /<Code>NoSuchPublicAccessBlockConfiguration</],
   ['metadataConfiguration', 404, /<Code>MetadataConfigurationNotFound</],
 ];
@@ -93,6 +93,16 @@ export function settledTests(subject: BucketSubject): void {
       expect((await ask(subject, 'GET', `/${bucket}`, sub)).text.replace(/<RequestId>.*/, '')).toBe(
         before.text.replace(/<RequestId>.*/, ''),
       );
+    });
+
+    it.each([
+      ['requestPayment', '<RequestPaymentConfiguration><Payer>Random</Payer></RequestPaymentConfiguration>'],
+      ['accelerate', '<AccelerateConfiguration><Status>enabled</Status></AccelerateConfiguration>'],
+      ['abac', '<AbacStatus><Status>Random</Status></AbacStatus>'],
+    ])('finds a %s malformed that AWS does not know', async (sub, document) => {
+      const bucket = await subject.bucket();
+      const answer = await putDocument(subject, `/${bucket}`, sub, document);
+      expect(failure(answer).slice(0, 2)).toEqual([400, 'MalformedXML']);
     });
 
     it('loses its ownership controls and gets them back', async () => {

@@ -53,7 +53,7 @@ const documents: ReadonlyArray<readonly [Reading, root: string, content: XmlNode
   ],
 ];
 
-/** AWS answers these errors. */
+/** AWS answers these errors, and names the bucket in all but those that an ID names. */
 const absences: ReadonlyArray<readonly [Reading, S3ErrorCode]> = [
   [['GetBucketWebsite', 's3:GetBucketWebsite', 'website'], 'NoSuchWebsiteConfiguration'],
   [
@@ -126,7 +126,7 @@ const deletions: ReadonlyArray<readonly [Reading, S3ErrorCode?]> = [
 function fixed(
   [action, permission, sub, needs]: Reading,
   method: 'GET' | 'DELETE',
-  answer: () => Reply,
+  answer: (bucket: string) => Reply,
 ): Operation {
   return {
     action,
@@ -135,7 +135,7 @@ function fixed(
     body: 'none',
     async handle(context) {
       await requireBucket(context);
-      return answer();
+      return answer(context.bucket);
     },
   };
 }
@@ -157,8 +157,8 @@ function withoutLock(action: string, sub: string): Operation {
 export const fixedAnswers: readonly Operation[] = [
   ...documents.map(([reading, root, content]) => fixed(reading, 'GET', () => xmlReply(root, content))),
   ...absences.map(([reading, code]) =>
-    fixed(reading, 'GET', () => {
-      throw new S3Error(code);
+    fixed(reading, 'GET', (bucket) => {
+      throw new S3Error(code, code === 'NoSuchConfiguration' ? {} : { extra: { BucketName: bucket } });
     }),
   ),
   ...deletions.map(([reading, code]) =>

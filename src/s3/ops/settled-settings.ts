@@ -6,7 +6,7 @@ import { requireBucket } from '../bucket/documents-of.ts';
 import { S3Error } from '../errors.ts';
 import type { Operation } from '../operation.ts';
 import { emptyReply } from '../reply.ts';
-import { optionalText, parseXml, requiredText, type XmlElement } from '../xml.ts';
+import { malformedXml, optionalText, parseXml, requiredText, type XmlElement } from '../xml.ts';
 
 const maxBytes = 64 * 1024;
 
@@ -25,14 +25,14 @@ const settings: readonly Setting[] = [
     permission: 's3:PutBucketRequestPayment',
     sub: 'requestPayment',
     root: 'RequestPaymentConfiguration',
-    asksFor: (document) => unless(requiredText(document, 'Payer'), 'BucketOwner'),
+    asksFor: (document) => unless(requiredText(document, 'Payer'), 'BucketOwner', 'Requester'),
   },
   {
     action: 'PutBucketAccelerateConfiguration',
     permission: 's3:PutAccelerateConfiguration',
     sub: 'accelerate',
     root: 'AccelerateConfiguration',
-    asksFor: (document) => unless(optionalText(document, 'Status'), 'Suspended'),
+    asksFor: (document) => unless(optionalText(document, 'Status'), 'Suspended', 'Enabled'),
   },
   {
     action: 'PutBucketLogging',
@@ -53,12 +53,15 @@ const settings: readonly Setting[] = [
     permission: 's3:PutBucketAbac',
     sub: 'abac',
     root: 'AbacStatus',
-    asksFor: (document) => unless(optionalText(document, 'Status'), 'Disabled'),
+    asksFor: (document) => unless(optionalText(document, 'Status'), 'Disabled', 'Enabled'),
   },
 ];
 
-function unless(value: string | undefined, settled: string): string | undefined {
-  return value === undefined || value.trim() === settled ? undefined : value.trim();
+function unless(text: string | undefined, settled: string, other: string): string | undefined {
+  const value = text?.trim();
+  if (value === undefined || value === settled) return undefined;
+  if (value !== other) throw malformedXml(`${value} is neither ${settled} nor ${other}`);
+  return value;
 }
 
 function firstChild({ children }: XmlElement): string | undefined {
