@@ -120,7 +120,8 @@ function readClaim(request: RequestToAuthenticate, rules: ScopeRules, now: Date)
   const { headers, target } = request;
   const authorization = headers.get('authorization');
   const inQuery = queryMechanism(target.query);
-  if (authorization !== undefined) {
+  // An empty one claims nothing: S3 takes the request as nobody's.
+  if (authorization !== undefined && authorization !== '') {
     if (inQuery !== undefined) throw twoMechanisms();
     return readHeaderAuth(authorization, headers, rules, now);
   }
