@@ -61,6 +61,11 @@ describe('a policy is refused', () => {
     ['no effect', text(without('Effect')), 'Missing required field Effect'],
     ['another effect', text({ ...good, Effect: 'allow' }), 'Invalid effect: allow'],
     ['no principal', text(without('Principal')), 'Missing required field Principal'],
+    [
+      'all but one allowed',
+      text({ ...without('Principal'), NotPrincipal: { AWS: account } }),
+      'Allow with NotPrincipal is not allowed.',
+    ],
     ['no action', text(without('Action')), 'Missing required field Action'],
     ['no resource', text(without('Resource')), 'Missing required field Resource'],
     ['both of a pair', text({ ...good, NotAction: 's3:PutObject' }), badSyntax],
@@ -133,7 +138,6 @@ describe('a policy is refused', () => {
       text({
         ...good,
         Action: 's3:ListBucketMultipartUploads',
-        Resource: 'arn:aws:s3:::b',
         Condition: { StringEquals: { 's3:prefix': 'x' } },
       }),
       inapplicable,

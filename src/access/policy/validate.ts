@@ -23,14 +23,16 @@ export function validatePolicy(text: string, home: PolicyHome): Policy {
     requirePrincipals(statement, home);
     const actions = requireActions(statement);
     requireResources(statement, home.bucket);
-    requireMatch(statement, actions, home.bucket);
     for (const clause of statement.conditions) requireCondition(clause, statement, actions);
+    requireMatch(statement, actions, home.bucket);
   }
   return compileDocument(document);
 }
 
 /** As AWS does, which knows every principal: one that is not there is a spelling mistake. */
-function requirePrincipals({ principal }: StatementDocument, home: PolicyHome): void {
+function requirePrincipals({ effect, principal }: StatementDocument, home: PolicyHome): void {
+  // "Using it with "Effect":"Allow" is not supported" ("AWS JSON policy elements: NotPrincipal").
+  if (effect === 'Allow' && principal.not) throw new PolicyFault('Allow with NotPrincipal is not allowed.');
   if (principal.names === '*') return;
   for (const { kind, name } of principal.names) {
     // Services and federations are never callers here, and harmless.
