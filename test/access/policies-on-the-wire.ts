@@ -97,7 +97,7 @@ export function policyTests(shared: SharedGateway): void {
         (await shared.raw({ method: 'GET', path: `/${Bucket}${path}`, query, anonymous: true })).status;
       expect(await get('/public/key')).toBe(200);
       expect(await get('/key')).toBe(403);
-      expect(await get('/public/missing')).toBe(403);
+      expect(await get('/public/missing')).toBe(404);
       expect(await get('')).toBe(403);
       expect(await get('', { prefix: 'public/', 'list-type': '2' })).toBe(200);
       expect(await get('', { policy: '' })).toBe(403);
@@ -108,6 +108,26 @@ export function policyTests(shared: SharedGateway): void {
         anonymous: true,
       });
       expect(put.status).toBe(403);
+    });
+
+    it('tell of a key that is not there who may list it, whatever the request says it lists', async () => {
+      const Bucket = await shared.bucket();
+      await shared.policy(
+        Bucket,
+        { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${Bucket}/*` },
+        {
+          Effect: 'Allow',
+          Principal: '*',
+          Action: 's3:ListBucket',
+          Resource: `arn:aws:s3:::${Bucket}`,
+          Condition: { StringLike: { 's3:prefix': 'public/*' } },
+        },
+      );
+      const get = async (key: string, query: Record<string, string> = {}) =>
+        (await shared.raw({ method: 'GET', path: `/${Bucket}/${key}`, query, anonymous: true })).status;
+      expect(await get('public/missing')).toBe(404);
+      expect(await get('private/missing')).toBe(403);
+      expect(await get('private/missing', { prefix: 'public/' })).toBe(403);
     });
 
     it('cannot open to the public what takes a signature', async () => {

@@ -103,15 +103,21 @@ function globalValue(name: string, context: RequestContext, caller: Caller, now:
 function serviceValue(
   name: string,
   context: RequestContext,
-  { action }: Asked,
+  asked: Asked,
   caller: Caller,
   known: Known,
   now: Date,
 ): Values {
+  const { action } = asked;
   const { auth, client, headers, target } = context;
   if (name === 'if-match' && 'ifMatch' in known) return one(known.ifMatch);
   if (ownHeaders.has(name)) return one(headers.get(name));
-  if (ownParameters.has(name)) return listActions.has(action) ? one(target.query.get(name)) : undefined;
+  if (ownParameters.has(name)) {
+    if (!listActions.has(action)) return undefined;
+    // Whether a key that is not there may be told of is asked as a list of that key is, whatever the request's parameters.
+    if (context.key !== '') return name === 'prefix' ? one(asked.prefix) : undefined;
+    return one(target.query.get(name));
+  }
   const [head = '', tag] = split(name);
   switch (head) {
     case 'existingobjecttag':
