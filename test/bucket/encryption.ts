@@ -74,6 +74,21 @@ export function bucketEncryptionTests(subject: BucketSubject): void {
     const rule = (inner: string) =>
       `<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault>${inner}</ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>`;
 
+    it('blocks no kind of encryption, and takes to be told so', async () => {
+      const open = (types: string) =>
+        `<ServerSideEncryptionConfiguration><Rule><BlockedEncryptionTypes>${types}</BlockedEncryptionTypes></Rule></ServerSideEncryptionConfiguration>`;
+      const put = (bucket: string, types: string) =>
+        putDocument(subject, `/${bucket}`, 'encryption', open(types));
+      const plain = await subject.bucket();
+      expect((await put(plain, '<EncryptionType>NONE</EncryptionType>')).status).toBe(200);
+      expect((await ask(subject, 'GET', `/${plain}`, 'encryption')).element('Code')).toBe(notFound);
+      expect((await put(plain, '<EncryptionType>SSE-C</EncryptionType>')).status).toBe(501);
+
+      const bucket = await encrypting();
+      expect((await put(bucket, '<EncryptionType>NONE</EncryptionType>')).status).toBe(200);
+      expect((await ask(subject, 'GET', `/${bucket}`, 'encryption')).element('SSEAlgorithm')).toBe('AES256');
+    });
+
     it.each([
       ['KMS', rule('<SSEAlgorithm>aws:kms</SSEAlgorithm>'), 501, 'NotImplemented'],
       ['DSSE', rule('<SSEAlgorithm>aws:kms:dsse</SSEAlgorithm>'), 501, 'NotImplemented'],

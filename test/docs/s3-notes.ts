@@ -54,7 +54,7 @@ export const notes: Readonly<Record<string, string>> = {
   PutBucketAcl:
     'Lists that say no more than `private` are taken, all others `AccessControlListNotSupported`. AWS refuses `private` too.',
   PutBucketEncryption:
-    '`AES256`; `aws:kms` and `aws:kms:dsse` are 501 unless `encryption.kms` says otherwise.',
+    '`AES256`; `aws:kms` and `aws:kms:dsse` are 501 unless `encryption.kms` says otherwise. No kind of encryption can be blocked: of `BlockedEncryptionTypes`, `NONE` is taken and others are 501.',
   PutBucketLifecycle: 'The same request as PutBucketLifecycleConfiguration.',
   PutBucketLifecycleConfiguration:
     'Rules with `Expiration` (`Days`, `Date`) and `AbortIncompleteMultipartUpload`; transitions, old versions and delete markers are refused with 501.',

@@ -24,21 +24,24 @@ export interface BucketEncryption {
 export const maxEncryptionBytes = 64 * 1024;
 
 /**
- * Throws MalformedXML, InvalidArgument, and NotImplemented for what is not offered.
+ * `undefined` for a rule that only says that nothing is blocked, which is so in any case. Throws MalformedXML, InvalidArgument, and
+ * NotImplemented for what is not offered.
  * @param kms what becomes of `aws:kms` and `aws:kms:dsse`
  */
 export function parseBucketEncryption(
   document: string | Uint8Array,
   kms: EncryptionSettings['kms'],
-): BucketEncryption {
+): BucketEncryption | undefined {
   const root = parseXml(document, {
     root: 'ServerSideEncryptionConfiguration',
     maxBytes: maxEncryptionBytes,
   });
   const [rule, another] = childrenNamed(root, 'Rule');
   if (rule === undefined || another !== undefined) throw malformedXml('not one Rule');
-  refuseBlocking(rule);
+  const blocking = optionalChild(rule, 'BlockedEncryptionTypes');
+  if (blocking !== undefined) refuseBlocking(blocking);
   const byDefault = optionalChild(rule, 'ApplyServerSideEncryptionByDefault');
+  if (byDefault === undefined && blocking !== undefined) return undefined;
   if (byDefault === undefined) throw malformedXml('ApplyServerSideEncryptionByDefault is missing');
   requireOffered(requiredText(byDefault, 'SSEAlgorithm').trim(), byDefault, kms);
   return { algorithm: 'AES256', bucketKeyEnabled: bucketKeyOf(rule) };
@@ -72,9 +75,7 @@ function bucketKeyOf(rule: XmlElement): boolean {
 }
 
 /** No kind of encryption is blocked, which is what `NONE` asks for. */
-function refuseBlocking(rule: XmlElement): void {
-  const blocked = optionalChild(rule, 'BlockedEncryptionTypes');
-  if (blocked === undefined) return;
+function refuseBlocking(blocked: XmlElement): void {
   for (const { text } of childrenNamed(blocked, 'EncryptionType')) {
     if (text.trim() === 'NONE') continue;
     throw new S3Error('NotImplemented', {

@@ -38,6 +38,7 @@ export const putBucketEncryption: Operation = {
     const document = await context.body.read(maxEncryptionBytes);
     await requireBucket(context);
     const encryption = parseBucketEncryption(document, gateway.encryption.kms);
+    if (encryption === undefined) return emptyReply(200);
     // Or every later write would be refused.
     requireManagedKeys(gateway.encryption, gateway.storage.for(bucket));
     await gateway.documents.put(bucket, 'encryption', xml(root, bucketEncryptionContent(encryption)));
