@@ -213,11 +213,11 @@ export class ChunkedDecoder {
   }
 }
 
-/** The extension that carries the signature; others are nobody's business here. */
+/** The extension that carries the signature; others are nobody's business here. What is no signature is broken framing, not a wrong one. */
 function chunkSignature(extensions: string): string {
-  const match = /;[ \t]*chunk-signature=([^;\r\n]*)/i.exec(extensions);
-  if (match === null) throw cutShort();
-  return (match[1] ?? '').trim();
+  const match = /;[ \t]*chunk-signature=[ \t]*([0-9a-f]{64})[ \t]*(?:;|$)/i.exec(extensions);
+  if (match?.[1] === undefined) throw cutShort();
+  return match[1];
 }
 
 /** AWS's words for framing that is broken as for framing that is cut. */

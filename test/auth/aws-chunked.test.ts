@@ -333,6 +333,10 @@ describe('chunk signatures', () => {
   test('may not be left out', () => {
     const bare = text.replace(/;chunk-signature=[0-9a-f]{64}/, '');
     expect(answer(refusal(() => decode(options, [wire(bare)])))).toEqual(terminated);
+    for (const none of ['', 'x'.repeat(64), 'a'.repeat(63), 'a'.repeat(65)]) {
+      const other = text.replace(/chunk-signature=[0-9a-f]{64}/, `chunk-signature=${none}`);
+      expect(answer(refusal(() => decode(options, [wire(other)])))).toEqual(terminated);
+    }
     const unsignedTrailer = text.replace(/x-amz-trailer-signature.*\r\n/, '');
     expect(answer(refusal(() => decode(options, [wire(unsignedTrailer)])))).toEqual(malformedTrailer);
     const twice = text.replace(/(x-amz-trailer-signature.*\r\n)/, '$1$1');
