@@ -17,26 +17,29 @@ export interface UploadChecksum {
 /** `undefined` when no algorithm is named. InvalidRequest with AWS's texts otherwise. */
 export function readUploadChecksum(headers: Headers): UploadChecksum | undefined {
   const name = headers.get('x-amz-checksum-algorithm');
-  const typeName = headers.get('x-amz-checksum-type');
+  const type = readChecksumType(headers);
   if (name === undefined || name === '') {
-    if (typeName === undefined) return undefined;
+    if (type === undefined) return undefined;
     throw invalid(
       'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
     );
   }
   const algorithm = readChecksumAlgorithm(name);
   const { types } = checksumInfo[algorithm];
-  if (typeName === undefined) return { algorithm, type: types[0] };
-  const type = typeName.toUpperCase();
-  if (type !== 'COMPOSITE' && type !== 'FULL_OBJECT') {
-    throw invalid('Value for x-amz-checksum-type header is invalid.');
-  }
+  if (type === undefined) return { algorithm, type: types[0] };
   if (!types.includes(type)) {
     throw invalid(
       `The ${type} checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`,
     );
   }
   return { algorithm, type };
+}
+
+/** `x-amz-checksum-type`, as CreateMultipartUpload and CompleteMultipartUpload take it. */
+export function readChecksumType(headers: Headers): ChecksumType | undefined {
+  const type = headers.get('x-amz-checksum-type')?.toUpperCase();
+  if (type === undefined || type === 'COMPOSITE' || type === 'FULL_OBJECT') return type;
+  throw invalid('Value for x-amz-checksum-type header is invalid.');
 }
 
 /** The value of `x-amz-checksum-algorithm`, as CreateMultipartUpload and CopyObject take it. */

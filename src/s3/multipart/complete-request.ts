@@ -5,11 +5,13 @@ import type { Headers } from '../../http/headers.ts';
 import type { PartRecord } from '../../uploads/types.ts';
 import {
   type ChecksumAlgorithm,
+  type ChecksumType,
   checksumAlgorithms,
   checksumInfo,
   decodeChecksum,
 } from '../checksums/algorithms.ts';
 import { multipartChecksum, withoutPartCount } from '../checksums/multipart.ts';
+import { readChecksumType } from '../checksums/upload-checksum.ts';
 import { envelopeAttributes } from '../encryption/write.ts';
 import { S3Error } from '../errors.ts';
 import { multipartEtag } from '../etag.ts';
@@ -23,29 +25,59 @@ export function completionDigest(parts: readonly CompletedPart[]): string {
   return hash.digest('hex');
 }
 
-/** `x-amz-checksum-type` must be the upload's. */
-export function judgeChecksumType(headers: Headers, declared: UploadSettings['checksum']): void {
-  const asked = headers.get('x-amz-checksum-type');
-  if (asked === undefined || asked.toUpperCase() === declared?.type) return;
-  throw new S3Error('InvalidRequest', {
-    message: `The upload was created using the ${declared?.type ?? 'null'} checksum mode. The complete request must use the same checksum mode.`,
-  });
+/** What the request claims of the object. */
+export interface CompletionClaims {
+  readonly type: ChecksumType | undefined;
+  readonly size: number | undefined;
+  readonly checksum: { readonly algorithm: ChecksumAlgorithm; readonly value: string } | undefined;
 }
 
-/** `x-amz-mp-object-size` against the sum of the parts. */
-export function judgeObjectSize(headers: Headers, size: number): void {
+/** Each header for itself; whether they are true is told when the parts are known. InvalidRequest with AWS's texts. */
+export function readClaims(headers: Headers): CompletionClaims {
+  return { type: readChecksumType(headers), size: readSize(headers), checksum: readChecksum(headers) };
+}
+
+function readSize(headers: Headers): number | undefined {
   const text = headers.get('x-amz-mp-object-size');
-  if (text === undefined) return;
+  if (text === undefined) return undefined;
   if (!/^-?\d+$/.test(text)) {
     throw invalidRequest(`Value for x-amz-mp-object-size header is invalid: '${text}'`);
   }
-  const asked = Number(text);
-  if (asked < 0) throw invalidRequest(`Value for x-amz-mp-object-size header is less than zero: '${text}'`);
-  if (asked !== size) {
+  const size = Number(text);
+  if (size < 0) throw invalidRequest(`Value for x-amz-mp-object-size header is less than zero: '${text}'`);
+  return size;
+}
+
+function readChecksum(headers: Headers): CompletionClaims['checksum'] {
+  const [algorithm, another] = checksumAlgorithms.filter((name) => headers.has(checksumInfo[name].header));
+  if (algorithm === undefined) return undefined;
+  if (another !== undefined) {
     throw invalidRequest(
-      `The provided 'x-amz-mp-object-size' header value ${text} does not match what was computed: ${size}`,
+      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
     );
   }
+  const { header } = checksumInfo[algorithm];
+  const value = headers.get(header) ?? '';
+  if (decodeChecksum(algorithm, withoutPartCount(value)) === undefined) {
+    throw invalidRequest(`Value for ${header} header is invalid.`);
+  }
+  return { algorithm, value };
+}
+
+/** `x-amz-checksum-type` must be the upload's. */
+export function judgeChecksumType({ type }: CompletionClaims, declared: UploadSettings['checksum']): void {
+  if (type === undefined || type === declared?.type) return;
+  throw invalidRequest(
+    `The upload was created using the ${declared?.type ?? 'null'} checksum mode. The complete request must use the same checksum mode.`,
+  );
+}
+
+/** `x-amz-mp-object-size` against the sum of the parts. */
+export function judgeObjectSize({ size: claimed }: CompletionClaims, size: number): void {
+  if (claimed === undefined || claimed === size) return;
+  throw invalidRequest(
+    `The provided 'x-amz-mp-object-size' header value ${claimed} does not match what was computed: ${size}`,
+  );
 }
 
 /**
@@ -53,24 +85,13 @@ export function judgeObjectSize(headers: Headers, size: number): void {
  * `x-amz-checksum-type`: AWS refuses that as BadDigest, but tools that know only S3's documentation send it.
  */
 export function judgeObjectChecksum(
-  headers: Headers,
+  { checksum: claimed }: CompletionClaims,
   checksum: ObjectChecksum | undefined,
   declared: boolean,
 ): void {
-  const [algorithm, another] = checksumAlgorithms.filter((name) => headers.has(checksumInfo[name].header));
-  if (algorithm === undefined) return;
-  if (another !== undefined) {
-    throw invalidRequest(
-      'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
-    );
-  }
-  const { header } = checksumInfo[algorithm];
-  const sent = headers.get(header) ?? '';
+  if (claimed === undefined || !declared || checksum === undefined) return;
+  const { algorithm, value: sent } = claimed;
   const value = withoutPartCount(sent);
-  if (decodeChecksum(algorithm, value) === undefined) {
-    throw invalidRequest(`Value for ${header} header is invalid.`);
-  }
-  if (!declared || checksum === undefined) return;
   const matches =
     checksum.algorithm === algorithm &&
     (sent === checksum.value || (value === sent && value === withoutPartCount(checksum.value)));

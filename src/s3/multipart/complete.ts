@@ -29,6 +29,7 @@ import {
 import type { CompletedPart } from '../xml/complete-multipart-upload.ts';
 import { freeStaging } from './abort.ts';
 import {
+  type CompletionClaims,
   finishedAttributes,
   judgeChecksumType,
   judgeObjectChecksum,
@@ -49,6 +50,7 @@ export interface CompleteCall {
   readonly listed: readonly CompletedPart[];
   readonly digest: string;
   readonly condition: WritePrecondition | undefined;
+  readonly claims: CompletionClaims;
 }
 
 /** Kept in the store while the upload is COMPLETING. */
@@ -126,8 +128,8 @@ interface Judged {
 
 /** Everything that can be wrong with the request is said here, before anything changes. */
 async function judge(context: RequestContext, call: CompleteCall): Promise<Judged | Completion | 'again'> {
-  const { bucket, gateway, headers, key } = context;
-  const { condition, listed, upload } = call;
+  const { bucket, gateway, key } = context;
+  const { claims, condition, listed, upload } = call;
   const settings = settingsOf(upload);
   const storage = gateway.storage.for(bucket);
 
@@ -140,17 +142,17 @@ async function judge(context: RequestContext, call: CompleteCall): Promise<Judge
   // An upload that may have been published by an attempt that was cut off is judged by what that attempt planned.
   const ours = live?.attributes.uploadId === upload.uploadId;
   const base = ours ? { version: live.version } : pinned(condition, live, settings.base, key);
-  judgeChecksumType(headers, settings.checksum);
+  judgeChecksumType(claims, settings.checksum);
   const byNumber = new Map(stored.parts.map((part) => [part.partNumber, part]));
   const parts = judgeParts(listed, byNumber, settings.checksum, upload.uploadId);
   const size = parts.reduce((sum, part) => sum + part.size, 0);
-  judgeObjectSize(headers, size);
+  judgeObjectSize(claims, size);
   const { maxObjectSize } = storage.capabilities;
   if (size > maxObjectSize) {
     throw new S3Error('EntityTooLarge', { extra: { ProposedSize: size, MaxSizeAllowed: maxObjectSize } });
   }
   const attributes = finishedAttributes(upload.uploadId, settings, parts, gateway.settings.defaultChecksum);
-  judgeObjectChecksum(headers, attributes.checksum, settings.checksum !== undefined);
+  judgeObjectChecksum(claims, attributes.checksum, settings.checksum !== undefined);
 
   const used = new Set(parts);
   return {

@@ -5,7 +5,7 @@ import { readingKey } from '../encryption/customer-key.ts';
 import { methodHeaders, requireUploadKey } from '../encryption/write.ts';
 import { quoteEtag } from '../etag.ts';
 import { type Completion, completeUpload, judgeCondition } from '../multipart/complete.ts';
-import { completionDigest } from '../multipart/complete-request.ts';
+import { completionDigest, readClaims } from '../multipart/complete-request.ts';
 import { noSuchUpload, settingsOf, viewUpload } from '../multipart/upload.ts';
 import { checksumElements } from '../object-checksum.ts';
 import { objectLocation } from '../object-location.ts';
@@ -28,6 +28,8 @@ export const completeMultipartUpload: Operation = {
     const view = await viewUpload(context);
     const { uploadId } = view.upload;
     const condition = readWritePrecondition(context.headers);
+    // A header that cannot be is refused of replays too, whose conditions and claims nobody looks at.
+    const claims = readClaims(context.headers);
     const { encryption } = settingsOf(view.upload);
     requireUploadKey(encryption, readingKey(context));
     const headers = methodHeaders(encryption);
@@ -44,6 +46,7 @@ export const completeMultipartUpload: Operation = {
       listed,
       digest,
       condition,
+      claims,
     });
     return answer(context, completion, { ...headers, ...(await expirationOfUpload(context, uploadId)) });
   },

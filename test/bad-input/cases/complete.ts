@@ -224,6 +224,28 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
     'The upload was created using the null checksum mode. The complete request must use the same checksum mode.',
   ],
   [
+    'a checksum type that is none',
+    complete(one, { 'x-amz-checksum-type': 'PARTIAL' }, 'full'),
+    400,
+    'InvalidRequest',
+    'Value for x-amz-checksum-type header is invalid.',
+  ],
+  [
+    'two checksums of the object, of another type than the upload, and a part that was not uploaded',
+    complete(
+      () => [{ number: '3', etag: otherEtag }],
+      {
+        'x-amz-checksum-crc32': 'AAAAAA==',
+        'x-amz-checksum-crc32c': 'AAAAAA==',
+        'x-amz-checksum-type': 'COMPOSITE',
+      },
+      'full',
+    ),
+    400,
+    'InvalidRequest',
+    'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+  ],
+  [
     'the checksum of another object',
     complete(oneWithCrc, { 'x-amz-checksum-crc32': 'AAAAAA==-1' }, 'composite'),
     400,

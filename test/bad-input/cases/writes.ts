@@ -235,6 +235,13 @@ export const createMultipartUploadCases = [
       'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
     ],
     [
+      'an unknown checksum type without an algorithm',
+      begin({ 'x-amz-checksum-type': 'PARTIAL' }),
+      400,
+      'InvalidRequest',
+      'Value for x-amz-checksum-type header is invalid.',
+    ],
+    [
       'an unknown checksum type',
       begin({ 'x-amz-checksum-algorithm': 'CRC32', 'x-amz-checksum-type': 'PARTIAL' }),
       400,
