@@ -49,6 +49,12 @@ export function parseCredential(text: string, place: CredentialPlace, rules: Sco
       'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
     );
   }
+  if (!rules.services.has(service)) {
+    throw refuse(`incorrect service "${service}". This endpoint belongs to "s3".`);
+  }
+  if (end !== terminator) {
+    throw refuse(`incorrect terminal "${end}". This endpoint uses "${terminator}".`);
+  }
   if (parseBasicDate(`${date}T000000Z`) === undefined) {
     throw refuse(
       `incorrect date format "${date}". This date in the credential must be in the format "yyyyMMdd".`,
@@ -57,12 +63,6 @@ export function parseCredential(text: string, place: CredentialPlace, rules: Sco
   if (region === '') throw refuse('a non-empty region must be provided in the credential.');
   if (!rules.regions.has(region)) {
     throw refuse(`the region '${region}' is wrong; expecting '${rules.region}'`, { Region: rules.region });
-  }
-  if (!rules.services.has(service)) {
-    throw refuse(`incorrect service "${service}". This endpoint belongs to "s3".`);
-  }
-  if (end !== terminator) {
-    throw refuse(`incorrect terminal "${end}". This endpoint uses "${terminator}".`);
   }
   return { accessKeyId, scope: { date, region, service } };
 }

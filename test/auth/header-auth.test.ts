@@ -102,6 +102,16 @@ describe('the Authorization header', () => {
       malformed('incorrect terminal "aws4". This endpoint uses "aws4_request".'),
     ],
     [
+      'another service, region and date',
+      edited('/20130524/us-east-1/s3/', '/today/eu-west-1/ec2/'),
+      malformed('incorrect service "ec2". This endpoint belongs to "s3".'),
+    ],
+    [
+      'another terminal, region and date',
+      edited('/20130524/us-east-1/s3/aws4_request', '/today/eu-west-1/s3/aws4'),
+      malformed('incorrect terminal "aws4". This endpoint uses "aws4_request".'),
+    ],
+    [
       'a scope date that is not the date of the request',
       edited('/20130524/', '/20130523/'),
       malformed('Invalid credential date. Date is not the same as X-Amz-Date.'),
