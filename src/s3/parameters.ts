@@ -36,8 +36,9 @@ export function integerOf(
   { max, min } = anyCount,
 ): number {
   if (text === undefined || text === '') return fallback;
-  const value = /^[+-]?\d{1,20}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isNaN(value)) {
+  const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+  // What 32 bits cannot hold is no integer to AWS; only what they can is out of bounds.
+  if (Number.isNaN(value) || value < -maxInteger - 1 || value > maxInteger) {
     throw new S3Error('InvalidArgument', {
       message: `Provided ${name} not an integer or within integer range`,
       extra: { ArgumentName: name, ArgumentValue: text },
@@ -48,7 +49,7 @@ export function integerOf(
     const argument = name === 'max-keys' ? 'maxKeys' : name;
     throw new S3Error('InvalidArgument', {
       message: `Argument ${argument} must be an integer between ${min} and ${max}`,
-      extra: { ArgumentName: argument, ArgumentValue: text },
+      extra: { ArgumentName: argument, ArgumentValue: value },
     });
   }
   return value;

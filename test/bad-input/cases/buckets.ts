@@ -116,8 +116,8 @@ export const bucketCases = [
     ],
   ]),
   ...casesOf('ListBuckets', [
-    ...['-1', '0', '10001', '2147483648'].map((count) => listing(count, bucketRange)),
-    ...['abc', '1.5'].map((count) =>
+    ...['-1', '0', '10001', '2147483647'].map((count) => listing(count, bucketRange)),
+    ...['abc', '1.5', '2147483648'].map((count) =>
       listing(count, 'Provided max-buckets not an integer or within integer range'),
     ),
   ]),

@@ -389,7 +389,10 @@ const counts = (name: string) => {
   const none = `Provided ${name} not an integer or within integer range`;
   return [
     ['-1', beyond, argument],
-    ['2147483648', beyond, argument],
+    ['-2147483648', beyond, argument],
+    ['-2147483649', none, name],
+    ['2147483648', none, name],
+    ['9'.repeat(30), none, name],
     ['abc', none, name],
     ['1.5', none, name],
     ['1e3', none, name],
