@@ -5,12 +5,13 @@
  * request of a known length as complete the moment its last byte arrives.
  */
 import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { AdapterError } from '../errors.ts';
-import type { Body } from '../types.ts';
+import type { Body, BodyStream } from '../types.ts';
 import { StalledError } from './errors.ts';
 
 export class BodyReader {
-  readonly #stream: Readable;
+  readonly #stream: BodyStream;
   readonly #size: number;
   readonly #stallMs: number;
   readonly #abort: AbortController;
@@ -23,6 +24,8 @@ export class BodyReader {
   /** The block that was handed out last. */
   #latest: BlockStream | undefined;
   #failure: { readonly reason: unknown } | undefined;
+  /** Chunks that the stream gave and may have back. */
+  readonly #given = new WeakSet<Buffer>();
 
   /** `abort` is aborted, with the reason, as soon as the body fails: whatever is being sent must not be finished. */
   constructor(body: Body, abort: AbortController, stallMs: number) {
@@ -46,6 +49,7 @@ export class BodyReader {
     const block = new BlockStream(size, last, this.#stallMs, {
       more: () => this.#more(),
       fail: (error) => this.#fail(error),
+      recycle: (chunk) => this.#recycle(chunk),
     });
     this.#latest?.release();
     this.#latest = block;
@@ -62,7 +66,12 @@ export class BodyReader {
   async whole(): Promise<Buffer> {
     const bytes = Buffer.allocUnsafe(this.#size);
     let at = 0;
-    for await (const chunk of this.block(this.#size, true)) at += (chunk as Buffer).copy(bytes, at);
+    const block = this.block(this.#size, true);
+    block.on('data', (chunk: Buffer) => {
+      at += chunk.copy(bytes, at);
+      this.#recycle(chunk);
+    });
+    await finished(block);
     return bytes;
   }
 
@@ -88,6 +97,7 @@ export class BodyReader {
       );
       return;
     }
+    this.#given.add(chunk);
     this.#waiting = this.#waiting === undefined ? chunk : Buffer.concat([this.#waiting, chunk]);
     if (!this.#deliver()) this.#stream.pause();
   };
@@ -108,6 +118,11 @@ export class BodyReader {
   readonly #onClose = (): void => {
     if (!this.#ended) this.#fail(new AdapterError('Aborted', 'the body was cut off'));
   };
+
+  /** Nobody looks at these bytes any more. Chunks that were joined or divided on the way are not the stream's. */
+  #recycle(chunk: Buffer): void {
+    if (this.#given.delete(chunk)) this.#stream.recycle?.(chunk);
+  }
 
   #more(): void {
     if (this.#deliver() && !this.#ended) this.#stream.resume();
@@ -144,6 +159,7 @@ export class BodyReader {
 interface BlockSource {
   more(): void;
   fail(error: Error): void;
+  recycle(chunk: Buffer): void;
 }
 
 /** One block of the body: what the HTTP request reads. Tells when the service takes nothing for too long. */
@@ -179,6 +195,25 @@ class BlockStream extends Readable {
   finish(): void {
     this.push(null);
     this.#waitFor(true);
+  }
+
+  /** As the SDK's HTTP client sends a body. Of chunks that are written by the stream's own `pipe` nobody learns when they are sent. */
+  override pipe<T extends NodeJS.WritableStream>(request: T): T {
+    const write = (chunk: Buffer): void => {
+      const hasRoom = request.write(chunk, (error) => {
+        if (error === undefined || error === null) this.#source.recycle(chunk);
+      });
+      if (!hasRoom) this.pause();
+    };
+    const goOn = (): void => void this.resume();
+    const end = (): void => void request.end();
+    const stop = (): void => {
+      this.off('data', write).off('end', end).pause();
+      request.off('drain', goOn);
+    };
+    request.once('error', stop).once('close', stop).on('drain', goOn);
+    this.on('data', write).once('end', end);
+    return request;
   }
 
   /** The answer came. */
