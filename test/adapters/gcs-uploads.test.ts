@@ -61,7 +61,7 @@ describe.skipIf(upstream === undefined)('uploads on GCS', () => {
       Buffer.from(data.subarray((i * size) / 16, ((i + 1) * size) / 16)),
     );
     const given: Buffer[] = [];
-    const stream = Object.assign(Readable.from(chunks), {
+    const stream = Object.assign(Readable.from(chunks, { objectMode: false, highWaterMark: size }), {
       recycle(chunk: Buffer) {
         given.push(chunk);
         chunk.fill(0);
