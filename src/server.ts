@@ -40,6 +40,9 @@ export interface GatewayServer {
   drain(timeoutMs: number): Promise<number>;
 }
 
+/** Connections that may wait to be taken: a crowd comes faster than one turn of the event loop. The system has a bound of its own. */
+const backlog = 4096;
+
 export function createServer(options: ServerOptions): GatewayServer {
   const { app, log, limits, timeouts } = options;
   const connections = new Map<Socket, Connection>();
@@ -47,13 +50,11 @@ export function createServer(options: ServerOptions): GatewayServer {
   const handshakes = new Map<string, Socket>();
   /** Under way, by their request: what the adapter between Node and the application hands back. */
   const exchanges = new WeakMap<object, Exchange>();
-  let requests = 0;
   const perConnection = limits.maxRequestsPerConnection ?? limits.maxRequests;
   let draining = false;
   const memory = new MemoryGuard({
     maxMemory: limits.maxMemory ?? Number.POSITIVE_INFINITY,
     maxRequests: limits.maxRequests,
-    requests: () => requests,
     log,
   });
 
@@ -123,14 +124,14 @@ export function createServer(options: ServerOptions): GatewayServer {
       awaitsContinue,
     };
     connection.begin(exchange);
-    requests += 1;
+    const hasRoom = memory.begin(incoming);
     outgoing.once('close', () => {
-      requests -= 1;
+      memory.end(incoming);
       logAccess(log, exchange, connection.end(exchange));
       if (connection.closing && connection.exchanges.size === 0) connection.close();
     });
     if (health.answer(incoming, outgoing)) return;
-    const tooMany = requests > memory.maxRequests || connection.exchanges.size > perConnection;
+    const tooMany = !hasRoom || connection.exchanges.size > perConnection;
     const fault = headerFault(incoming) ?? (tooMany ? refusals.busy : undefined);
     if (fault !== undefined) {
       exchange.notes.error = fault.code;
@@ -189,7 +190,7 @@ export function createServer(options: ServerOptions): GatewayServer {
     listen: () =>
       new Promise((resolve, reject) => {
         server.once('error', reject);
-        server.listen({ ...options.listen }, () => {
+        server.listen({ ...options.listen, backlog }, () => {
           memory.start();
           server.off('error', reject);
           server.on('error', (error) => log.error('the server failed', { error }));
@@ -209,7 +210,7 @@ export function createServer(options: ServerOptions): GatewayServer {
       }
       let cut = 0;
       const timer = setTimeout(() => {
-        cut = requests;
+        cut = memory.requests;
         for (const { socket } of connections.values()) socket.destroy();
       }, timeoutMs);
       await closed;

@@ -335,7 +335,7 @@ export const settings = {
   'limits.maxMemory': setting(
     memorySize(64 * 1024 ** 2),
     'auto',
-    'Memory that a worker may hold: while it holds more, new requests are answered 503 SlowDown, and those under way go on. `auto`: three quarters of what the container may use, or the machine has, for all workers together.',
+    'Memory that a worker may hold: new requests that it has no room for are answered 503 SlowDown, and those under way go on. Reckoned with 0.9 MiB for each GET and up to 0.7 for each upload, however large. `auto`: three quarters of what the container may use, or the machine has, for all workers together.',
   ),
   'timeouts.headers': setting(
     duration('100ms', '1h'),

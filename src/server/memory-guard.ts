@@ -1,4 +1,8 @@
-/** Load shedding: a process that holds as much memory as it may takes few requests beside those that are under way. */
+/**
+ * Load shedding. A request is taken if what it and those under way may come to hold has room; and a process that holds as much as it may, whatever
+ * for, takes few requests beside those that are under way.
+ */
+import type { IncomingMessage } from 'node:http';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Logger } from '../log.ts';
@@ -8,9 +12,20 @@ export interface MemoryGuardOptions {
   readonly maxMemory: number;
   /** While there is memory. */
   readonly maxRequests: number;
-  /** Under way now. */
-  readonly requests: () => number;
   readonly log: Logger;
+}
+
+const KiB = 1024;
+/** What a request comes to hold at most, as measured with hundreds of clients that stand still: for itself, for a body on its way in, on its way out. */
+const headNeed = 64 * KiB;
+const receivingNeed = 640 * KiB;
+const sendingNeed = 896 * KiB;
+
+function needOf({ headers, method }: IncomingMessage): number {
+  if (method === 'GET') return sendingNeed;
+  const length =
+    headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : Infinity;
+  return headNeed + Math.min(length, receivingNeed);
 }
 
 /** Between two looks, in milliseconds: what a disk and a network can fill meanwhile has room beside the default bound. */
@@ -18,6 +33,7 @@ const lookEveryMs = 100;
 /** A collection takes tens of milliseconds. */
 const collectEveryMs = 500;
 const freedAfterMs = 10;
+const tellEveryMs = 10_000;
 /** So many requests may be under way however much is held: what is held by nothing that ends must not end the service. */
 const always = 16;
 /** Of V8's own limit of its heap, at which it ends the process. */
@@ -26,20 +42,27 @@ const heapShare = 0.85;
 const fullUntil = 0.9;
 
 export class MemoryGuard {
-  /** Requests that may be under way. */
-  maxRequests: number;
+  /** Under way now. */
+  requests = 0;
+  #maxRequests: number;
+  /** What those under way may come to hold. */
+  #claimed = 0;
   readonly #options: MemoryGuardOptions;
+  /** All that was held before the first request. */
+  readonly #idle: number;
   /** Code, stacks, SQLite: nothing of it is a request's. */
   readonly #base: number;
   readonly #maxHeap = getHeapStatistics().heap_size_limit * heapShare;
   #timer: NodeJS.Timeout | undefined;
   #collectedAt = Number.NEGATIVE_INFINITY;
+  #toldAt = Number.NEGATIVE_INFINITY;
   #isFull = false;
 
   constructor(options: MemoryGuardOptions) {
     this.#options = options;
-    this.maxRequests = options.maxRequests;
+    this.#maxRequests = options.maxRequests;
     const { arrayBuffers, heapTotal, rss } = process.memoryUsage();
+    this.#idle = rss;
     this.#base = Math.max(0, rss - heapTotal - arrayBuffers);
   }
 
@@ -52,9 +75,34 @@ export class MemoryGuard {
     this.#timer = undefined;
   }
 
+  /** Counts a request in, until {@link end}. @returns whether there is room for it */
+  begin(incoming: IncomingMessage): boolean {
+    this.requests += 1;
+    this.#claimed += needOf(incoming);
+    if (this.requests > this.#maxRequests) return false;
+    if (this.requests <= always || this.#idle + this.#claimed <= this.#options.maxMemory) return true;
+    this.#tellCrowd();
+    return false;
+  }
+
+  end(incoming: IncomingMessage): void {
+    this.requests -= 1;
+    this.#claimed -= needOf(incoming);
+  }
+
+  #tellCrowd(): void {
+    const now = performance.now();
+    if (now - this.#toldAt < tellEveryMs) return;
+    this.#toldAt = now;
+    const { log, maxMemory } = this.#options;
+    log.warn('more requests at once than memory has room for are answered SlowDown; see limits.maxMemory', {
+      maxMemory,
+      requests: this.requests,
+    });
+  }
+
   #look(): void {
-    const { requests } = this.#options;
-    if (requests() <= always) {
+    if (this.requests <= always) {
       this.#become(false, 0);
       return;
     }
@@ -83,15 +131,15 @@ export class MemoryGuard {
   #become(isFull: boolean, fullness: number): void {
     if (this.#isFull === isFull) return;
     this.#isFull = isFull;
-    const { log, maxMemory, maxRequests, requests } = this.#options;
-    this.maxRequests = isFull ? Math.min(always, maxRequests) : maxRequests;
+    const { log, maxMemory, maxRequests } = this.#options;
+    this.#maxRequests = isFull ? Math.min(always, maxRequests) : maxRequests;
     if (isFull) {
       log.warn('memory is full: new requests are answered SlowDown; see limits.maxMemory', {
         maxMemory,
         used: Math.round(fullness * maxMemory),
-        requests: requests(),
+        requests: this.requests,
       });
-    } else log.info('there is memory again', { requests: requests() });
+    } else log.info('there is memory again', { requests: this.requests });
   }
 }
 

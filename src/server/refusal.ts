@@ -2,6 +2,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { hostIdOf, namingHeaders, newRequestId } from '../http/request-id.ts';
+import { discardBytes } from '../http/slabs.ts';
 import { type S3ErrorCode, s3Errors } from '../s3/errors.ts';
 import { jsonError, jsonType, prefersJson } from '../s3/json.ts';
 import { xml } from '../s3/xml.ts';
@@ -70,6 +71,8 @@ export function refusalAnswer(refusal: Refusal, accept?: string): RefusalAnswer 
 /** @returns the request ID of the answer */
 export function refuse(incoming: IncomingMessage, outgoing: ServerResponse, refusal: Refusal): string {
   const { requestId, status, headers, body } = refusalAnswer(refusal, incoming.headers.accept);
+  // Kept until the answer is out, and then for the garbage collector, the bodies of a refused crowd would take hundreds of megabytes.
+  incoming.on('data', discardBytes);
   outgoing.writeHead(status, headers);
   outgoing.end(incoming.method === 'HEAD' ? undefined : body);
   return requestId;

@@ -170,3 +170,42 @@ test('readers that take nothing fill memory to its bound only: others are told t
     await own.close();
   }
 });
+
+test('uploads that begin all at once hold no more than memory has room for: the others are told to slow down', async () => {
+  const bound = 192 * mib;
+  const own = await startTarget({ PARTWAY_LIMITS_MAX_MEMORY: `${bound / mib}MiB` });
+  try {
+    await expectService(own);
+    const body = randomBytes(mib);
+    const uploads = await Promise.all(
+      Array.from({ length: 600 }, async (_, index) => {
+        const socket = await open(own);
+        const put = signedPut(own, `crowd-${index}`, body);
+        const head = put.head.toString('latin1').replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n');
+        return { body: put.body, head: Buffer.from(head, 'latin1'), socket, text: everything(socket) };
+      }),
+    );
+    for (const { head, socket, ...put } of uploads)
+      socket.write(Buffer.concat([head, put.body.subarray(0, mib / 2)]));
+    let highest = 0;
+    for (let looks = 0; looks < 30; looks++) {
+      highest = Math.max(highest, await own.memory());
+      await sleep(100);
+    }
+    // All 600 would hold more than 400 MiB. What is resident also has code in it, which is not in the bound.
+    expect(highest).toBeLessThan(bound + 128 * mib);
+    for (const { socket, ...put } of uploads)
+      if (socket.bytesRead === 0 && socket.writable) socket.write(put.body.subarray(mib / 2));
+      else socket.end();
+    const answers = await Promise.all(uploads.map(({ text }) => text));
+    const stored = answers.filter((text) => text.startsWith('HTTP/1.1 200 '));
+    const slowed = answers.filter((text) => /^HTTP\/1\.1 503 [\s\S]*<Code>SlowDown</.test(text));
+    expect(stored.length).toBeGreaterThanOrEqual(16);
+    expect(slowed.length).toBeGreaterThan(200);
+    expect(stored.length + slowed.length).toBe(600);
+    await expectService(own);
+    own.expectNoFailure();
+  } finally {
+    await own.close();
+  }
+});

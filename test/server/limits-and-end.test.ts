@@ -51,7 +51,8 @@ describe('limits', () => {
 
   test('while memory is full, few are served at once, health beside them, and those under way go on', async () => {
     const gate = gated();
-    const limits = { maxConnections: 100, maxRequests: 100, maxMemory: 1 };
+    const { rss } = process.memoryUsage();
+    const limits = { maxConnections: 100, maxRequests: 100, maxMemory: rss + 64 * 1024 * 1024 };
     await using running = await start(gate.app, { limits });
     const said = (message: string): boolean =>
       logLines(running.log).some((line) => line['message'] === message);
@@ -60,7 +61,10 @@ describe('limits', () => {
     const clients = Array.from({ length: 17 }, () => raw(running.port));
     for (const [index, client] of clients.entries()) client.send(`GET /${index} HTTP/1.1\r\n${host}\r\n`);
     await expect.poll(gate.waiting).toBe(17);
+    let held: Buffer | undefined = Buffer.alloc(192 * 1024 * 1024);
     await expect.poll(() => said(full)).toBe(true);
+    expect(held.length).toBeGreaterThan(0);
+    held = undefined;
     const refused = await exchange(running.port, `GET /more HTTP/1.1\r\n${host}\r\n`);
     expect(refused).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 1\r\n[\s\S]*<Code>SlowDown<\/Code>/i);
     const probe = `GET /-/healthz HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
@@ -72,6 +76,29 @@ describe('limits', () => {
     using after = raw(running.port);
     after.send(`GET /after HTTP/1.1\r\n${host}\r\n`);
     await after.until('GET /after 0');
+  });
+
+  test('requests that memory has no room for are refused before they hold any, and taken once others have ended', async () => {
+    const gate = gated();
+    await using running = await start(gate.app, {
+      limits: { maxConnections: 100, maxRequests: 100, maxMemory: 1 },
+    });
+    // However little there is, so many are always served.
+    const clients = Array.from({ length: 16 }, () => raw(running.port));
+    for (const [index, client] of clients.entries()) client.send(`GET /${index} HTTP/1.1\r\n${host}\r\n`);
+    await expect.poll(gate.waiting).toBe(16);
+    const put = `PUT /more HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`;
+    expect(await exchange(running.port, put)).toMatch(/^HTTP\/1\.1 503 [\s\S]*<Code>SlowDown<\/Code>/);
+    const warned = logLines(running.log).filter(({ level }) => level === 'warn');
+    expect(warned.map(({ message }) => message)).toEqual([
+      'more requests at once than memory has room for are answered SlowDown; see limits.maxMemory',
+    ]);
+    gate.open();
+    for (const [index, client] of clients.entries()) await client.until(`GET /${index} 0`);
+    for (const client of clients) client[Symbol.dispose]();
+    using after = raw(running.port);
+    after.send(put);
+    await after.until('PUT /more 3');
   });
 
   test('connections beyond the limit are closed', async () => {
