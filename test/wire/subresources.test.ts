@@ -97,10 +97,12 @@ describe('what is not supported', () => {
   });
 
   it('judges partNumber and uploadId together', async () => {
-    for (const query of [{ partNumber: '1' }, { uploadId: 'x' }]) {
+    const put = async (query: Readonly<Record<string, string>>) => {
       const answer = await send(gateway.endpoint, { method: 'PUT', path: key, query, body: 'x' });
-      expect([answer.status, answer.element('Code')]).toEqual([400, 'InvalidArgument']);
-    }
+      return [answer.status, answer.element('Code'), answer.headers.allow];
+    };
+    expect(await put({ partNumber: '1' })).toEqual([400, 'InvalidArgument', undefined]);
+    expect(await put({ uploadId: 'x' })).toEqual([405, 'MethodNotAllowed', 'GET, POST, DELETE']);
     await untouched();
   });
 
