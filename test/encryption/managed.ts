@@ -49,6 +49,24 @@ export function managedTests(subject: Subject): void {
       await expectFailure(beyond, 'InvalidRange', 416);
     });
 
+    it('open all of an empty object for its last bytes', async () => {
+      const bucket = await subject.bucket();
+      const customer = ssec();
+      await putWith(subject, bucket, 'own', bytes(0), aes);
+      await putWith(subject, bucket, 'theirs', bytes(0), customer);
+      for (const [key, more] of [
+        ['own', {}],
+        ['theirs', customer],
+      ] as const) {
+        const got = await getWith(subject, bucket, key, { Range: 'bytes=-5', ...more });
+        expect([got.$metadata.httpStatusCode, got.ContentLength, got.ContentRange]).toEqual([
+          200,
+          0,
+          undefined,
+        ]);
+      }
+    });
+
     it('are told by HEAD, and not for objects without', async () => {
       const bucket = await subject.bucket();
       await putWith(subject, bucket, 'encrypted', bytes(10), aes);
