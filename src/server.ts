@@ -13,12 +13,18 @@ import { MemoryGuard } from './server/memory-guard.ts';
 import { type Refusal, refusalAnswer, refusals, refuse } from './server/refusal.ts';
 import { headerFault, maxHeaderSize } from './server/request-checks.ts';
 
+/** PEM. */
+export interface Certificate {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
 export interface ServerOptions {
   readonly app: App;
   readonly log: Logger;
   readonly listen: { readonly host: string; readonly port: number };
-  /** PEM; serves HTTPS. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  /** Serves HTTPS. */
+  readonly tls?: Certificate | undefined;
   /** Rejects while store or backends do not answer. */
   readonly ready: () => Promise<void>;
   readonly baseDomains: readonly string[];
@@ -36,6 +42,8 @@ export interface ServerOptions {
 export interface GatewayServer {
   /** Rejects with Node's error when the address cannot be had. */
   listen(): Promise<AddressInfo>;
+  /** For connections that begin from now on. Throws what is wrong with it, and changes nothing then. */
+  renewCertificate(certificate: Certificate): void;
   /** Takes no more connections, lets requests under way finish for `timeoutMs`, then cuts them. @returns how many it cut */
   drain(timeoutMs: number): Promise<number>;
 }
@@ -199,6 +207,10 @@ export function createServer(options: ServerOptions): GatewayServer {
           else resolve(address);
         });
       }),
+
+    renewCertificate(certificate) {
+      if ('setSecureContext' in server) server.setSecureContext(certificate);
+    },
 
     async drain(timeoutMs) {
       draining = true;

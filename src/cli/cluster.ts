@@ -161,7 +161,7 @@ export async function runWorker(): Promise<number> {
     if (admit === undefined) return;
     admitted = admit;
     processLog.hide(secretsOfAdmission(admit));
-    serving?.admit(admit);
+    serving?.renew(admit);
   });
   try {
     serving = await startServing(config, credentials, log, { janitor: number === 0 });
@@ -172,7 +172,7 @@ export async function runWorker(): Promise<number> {
     await report({ hopeless: problem, misconfigured: error instanceof ConfigError });
     return 1;
   }
-  if (admitted !== undefined) serving.admit(admitted);
+  if (admitted !== undefined) serving.renew(admitted);
   await stopped;
   await serving.stop();
   await log.flush();

@@ -18,7 +18,9 @@ export function listenForReload(read: () => Admission, log: ProcessLog): Reloads
       latest = read();
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      log.error('the configuration is not sound: identities stay as they were', { problems: error.problems });
+      log.error('the configuration is not sound: identities and certificate stay as they were', {
+        problems: error.problems,
+      });
       return;
     }
     log.hide(secretsOfAdmission(latest));

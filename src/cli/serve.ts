@@ -73,7 +73,7 @@ const serveAlone: Serve = async (config, credentials, log, announce, reloads) =>
     process.stderr.write(`partway: ${startProblem(error, config)}\n`);
     return 1;
   }
-  reloads.deliver((admission) => serving.admit(admission));
+  reloads.deliver((admission) => serving.renew(admission));
   announce(serving.address);
   log.info('stopping', { signal: await signals.first });
   await serving.stop();

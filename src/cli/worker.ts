@@ -5,11 +5,12 @@ import { type Config, ConfigError, type Credential } from '../config.ts';
 import { createGateway } from '../gateway.ts';
 import type { Admission } from '../identities.ts';
 import type { Logger } from '../log.ts';
-import { createServer } from '../server.ts';
+import { type Certificate, createServer } from '../server.ts';
 
 export interface ServingProcess {
   readonly address: AddressInfo;
-  admit(admission: Admission): void;
+  /** Lets in who is to be let in from now on, and shows new connections the certificate that is there now. */
+  renew(admission: Admission): void;
   /** Lets open requests finish, then lets go of everything. Called again, it is the same end. */
   stop(): Promise<void>;
 }
@@ -26,7 +27,7 @@ export async function startServing(
     app: gateway,
     log,
     listen: config.listen,
-    tls: config.tls && { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
+    tls: config.tls && readCertificate(config.tls),
     ready: () => gateway.ready(),
     baseDomains: config.baseDomains,
     limits: config.limits,
@@ -54,12 +55,25 @@ export async function startServing(
   };
   return {
     address,
-    admit: (admission) => gateway.admit(admission),
+    renew(admission) {
+      gateway.admit(admission);
+      if (config.tls === undefined) return;
+      try {
+        server.renewCertificate(readCertificate(config.tls));
+        log.info('the certificate was read again', { file: config.tls.certFile });
+      } catch (error) {
+        log.error('the certificate cannot be used: it stays as it was', { error });
+      }
+    },
     stop() {
       ending ??= end();
       return ending;
     },
   };
+}
+
+function readCertificate({ certFile, keyFile }: NonNullable<Config['tls']>): Certificate {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
 }
 
 /** Why it does not start, in words for who started it. */

@@ -73,7 +73,10 @@ describe.each([1, 2])('SIGHUP with %d processes', (workers) => {
     await reload(
       `${identitiesYaml}identities:\n  - name: eve\n    keys: [{ accessKeyId: EVE, secretAccessKey: ${secret} }]\n`,
     );
-    await becomes(async () => shared.gateway().output().includes('identities stay as they were'), true);
+    await becomes(
+      async () => shared.gateway().output().includes('identities and certificate stay as they were'),
+      true,
+    );
     expect(await everywhere(keyOf('alice'), Bucket)).toEqual(['ok']);
     expect(await everywhere({ accessKeyId: 'EVE', secretAccessKey: secret }, Bucket)).toEqual([
       '403 InvalidAccessKeyId',

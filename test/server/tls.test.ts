@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeCertificate } from '../kit/certificate.ts';
 import { echo, exchange, raw, start } from './kit.ts';
@@ -15,9 +17,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-function get(port: number, path: string): Promise<string> {
+function get(port: number, path: string, ca = tls.cert): Promise<string> {
   return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, path, ca: tls.cert }, async (answer) => {
+    const sent = request({ host: '127.0.0.1', port, path, ca, agent: false }, async (answer) => {
       resolve(Buffer.concat(await answer.toArray()).toString());
     });
     sent.on('error', reject);
@@ -29,6 +31,22 @@ test('HTTPS is served with the configured certificate', async () => {
   await using running = await start(echo, { tls });
   expect(await get(running.port, '/b/k')).toBe('GET /b/k 0');
   expect(await get(running.port, '/-/healthz')).toContain('"ok":true');
+});
+
+test('a renewed certificate is shown to new connections, and one that cannot be used changes nothing', async () => {
+  const { certFile, keyFile } = makeCertificate(directory, 'renewed');
+  const renewed = { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+  await using running = await start(echo, { tls });
+  await using before = connect({ port: running.port, host: '127.0.0.1', ca: tls.cert });
+  await once(before, 'secureConnect');
+  running.server.renewCertificate(renewed);
+  await expect(get(running.port, '/b/k')).rejects.toThrow(/self-signed/);
+  expect(await get(running.port, '/b/k', renewed.cert)).toBe('GET /b/k 0');
+  expect(() => running.server.renewCertificate({ ...renewed, key: tls.key })).toThrow(/mismatch/);
+  expect(await get(running.port, '/b/k', renewed.cert)).toBe('GET /b/k 0');
+  // Who was there before goes on.
+  before.write('GET /old HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  expect(Buffer.concat(await before.toArray()).toString()).toContain('GET /old 0');
 });
 
 test('plain HTTP on the same port is refused, and harms nobody', async () => {
