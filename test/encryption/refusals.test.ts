@@ -19,8 +19,8 @@ interface Refusal {
   readonly value?: string;
 }
 
-function invalid(message: string, value = 'null'): Refusal {
-  return { status: 400, code: 'InvalidArgument', message, value };
+function invalid(message: string, value?: string): Refusal {
+  return { status: 400, code: 'InvalidArgument', message, ...(value !== undefined && { value }) };
 }
 
 type Change = (prefix: string) => Record<string, string | undefined>;
@@ -93,7 +93,7 @@ function expectRefusal(answer: RawAnswer, { code, message, status, value }: Refu
     message: answer.element('Message'),
     name: answer.element('ArgumentName'),
     value: answer.element('ArgumentValue'),
-  }).toEqual({ status, code, message, name: value === undefined ? undefined : method, value });
+  }).toEqual({ status, code, message, name: code === 'InvalidRequest' ? undefined : method, value });
   expect(answer.text).not.toContain(key.toString('base64'));
 }
 

@@ -105,9 +105,9 @@ function requireLength(customer: CustomerKey): CustomerKey {
   throw invalid('The secret key was invalid for the specified algorithm.');
 }
 
-function invalid(message: string, value = 'null'): S3Error {
+function invalid(message: string, value?: string): S3Error {
   return new S3Error('InvalidArgument', {
     message,
-    extra: { ArgumentName: method, ArgumentValue: value },
+    extra: { ArgumentName: method, ...(value !== undefined && { ArgumentValue: value }) },
   });
 }

@@ -185,6 +185,7 @@ export function methodHeaders(envelope: Envelope | undefined): Readonly<Record<s
   return envelope === undefined || envelope.type === 'SSE-C' ? {} : { [method]: 'AES256' };
 }
 
-function invalid(message: string, value = 'null'): S3Error {
-  return new S3Error('InvalidArgument', { message, extra: { ArgumentName: method, ArgumentValue: value } });
+function invalid(message: string, value?: string): S3Error {
+  const extra = { ArgumentName: method, ...(value !== undefined && { ArgumentValue: value }) };
+  return new S3Error('InvalidArgument', { message, extra });
 }
