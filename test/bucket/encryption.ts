@@ -63,6 +63,26 @@ export function bucketEncryptionTests(subject: BucketSubject): void {
       expect(await methodOf(plain, 'source')).toBeUndefined();
     });
 
+    it('comes to an object by a copy onto itself that changes nothing else', async () => {
+      const bucket = await subject.bucket();
+      const body = bytes(100);
+      await put(subject, bucket, 'key', body);
+      const copy = () =>
+        subject.client.send(
+          new CopyObjectCommand({ Bucket: bucket, Key: 'key', CopySource: `${bucket}/key` }),
+        );
+      await expectFailure(copy(), 'InvalidRequest', 400);
+      await subject.client.send(
+        new PutBucketEncryptionCommand({
+          Bucket: bucket,
+          ServerSideEncryptionConfiguration: { Rules: [aes256] },
+        }),
+      );
+      expect((await copy()).ServerSideEncryption).toBe('AES256');
+      expect(await methodOf(bucket, 'key')).toBe('AES256');
+      expect((await get(subject, bucket, 'key')).data.equals(body)).toBe(true);
+    });
+
     it('leaves a customer’s key to the customer', async () => {
       const bucket = await encrypting();
       const key = ssec();

@@ -40,7 +40,7 @@ export const copyObject: Operation = {
     const asked = headers.get('x-amz-checksum-algorithm');
     const algorithm = asked === undefined ? undefined : readChecksumAlgorithm(asked);
     const directives = readDirectives(context);
-    refuseIdleCopy(context, source, directives);
+    await refuseIdleCopy(context, source, directives);
 
     const info = await headCopySource(context, source);
     if (directives.tagging === 'COPY') await requireTagsOfSource(context, source, info.attributes.tags);
@@ -96,13 +96,15 @@ const changing = [
   'x-amz-server-side-encryption-customer-algorithm',
 ];
 
-function refuseIdleCopy(
-  { bucket, headers, key }: RequestContext,
+/** A bucket that was told how to encrypt may give its objects that encryption: AWS lets such copies through. */
+async function refuseIdleCopy(
+  { bucket, gateway, headers, key }: RequestContext,
   source: CopySource,
   directives: Directives,
-): void {
+): Promise<void> {
   const changes = directives.metadata === 'REPLACE' || changing.some((name) => headers.has(name));
   if (changes || source.bucket !== bucket || source.key !== key) return;
+  if ((await gateway.encryption.bucketDefault?.(bucket)) !== undefined) return;
   throw new S3Error('InvalidRequest', {
     message:
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
