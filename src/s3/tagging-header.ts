@@ -3,14 +3,23 @@ import { S3Error } from './errors.ts';
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** How many tags something has at most, and how AWS says so. */
+/** How many tags something has at most, and how AWS says so and that `aws:` is its own. */
 export interface TagLimit {
   readonly count: number;
   readonly message: string;
+  readonly reserved: string;
 }
 
-const objectTagLimit: TagLimit = { count: 10, message: 'Object tags cannot be greater than 10' };
-export const bucketTagLimit: TagLimit = { count: 50, message: 'Bucket tag count cannot be greater than 50' };
+const objectTagLimit: TagLimit = {
+  count: 10,
+  message: 'Object tags cannot be greater than 10',
+  reserved: 'Your TagKey cannot be prefixed with aws:',
+};
+export const bucketTagLimit: TagLimit = {
+  count: 50,
+  message: 'Bucket tag count cannot be greater than 50',
+  reserved: 'System tags cannot be added/updated by requester',
+};
 const maxKeyLength = 128;
 const maxValueLength = 256;
 /** Unicode letters, digits and spaces, and `+ - = . _ : / @`. */
@@ -39,7 +48,7 @@ export function parseTaggingHeader(header: string): Tags {
 /** The rules that hold for tags however they arrive. InvalidTag, or BadRequest for too many. */
 export function requireTags(
   pairs: ReadonlyArray<readonly [key: string, value: string]>,
-  { count, message }: TagLimit = objectTagLimit,
+  { count, message, reserved }: TagLimit = objectTagLimit,
 ): Tags {
   if (pairs.length > count) throw new S3Error('BadRequest', { message });
   const seen = new Set<string>();
@@ -48,7 +57,7 @@ export function requireTags(
       throw invalidTag('The TagKey you have provided is invalid', { TagKey: key });
     }
     if (key.toLowerCase().startsWith('aws:')) {
-      throw invalidTag('System tags cannot be added/updated by requester', { TagKey: key });
+      throw invalidTag(reserved, { TagKey: key });
     }
     if ([...value].length > maxValueLength || !allowed.test(value)) {
       throw invalidTag('The TagValue you have provided is invalid', { TagKey: key, TagValue: value });
@@ -64,8 +73,9 @@ function invalidTag(message: string, extra: Readonly<Record<string, string>>): S
   return new S3Error('InvalidTag', { message, extra });
 }
 
-/** `undefined` when a percent sequence is broken or not UTF-8. */
+/** `undefined` when a percent sequence is broken or not UTF-8, and of a comma that is not encoded: in a header it separates values. */
 function decodeField(text: string): string | undefined {
+  if (text.includes(',')) return undefined;
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch (error) {

@@ -407,7 +407,7 @@ const taggingCases = casesOf('PutObjectTagging', [
     ['a key that is not allowed', tag('a#', '1'), 'The TagKey you have provided is invalid'],
     ['a long value', tag('a', 'v'.repeat(257)), 'The TagValue you have provided is invalid'],
     ['a value that is not allowed', tag('a', 'b;'), 'The TagValue you have provided is invalid'],
-    ['a tag of the system', tag('aws:a', '1'), 'System tags cannot be added/updated by requester'],
+    ['a tag of the system', tag('aws:a', '1'), 'Your TagKey cannot be prefixed with aws:'],
   ].map(
     ([what = '', tags = '', message = '']) =>
       [what, putTags(tagging(tags)), 400, 'InvalidTag', message] as const,

@@ -123,8 +123,8 @@ const settings: ReadonlyArray<
     ['a=b%2Cc', 'The TagValue you have provided is invalid'],
     ['a=%3Cb%3E', 'The TagValue you have provided is invalid'],
     ['a=%22b%22', 'The TagValue you have provided is invalid'],
-    ['aws:tag=1', 'System tags cannot be added/updated by requester'],
-    ['AWS:tag=1', 'System tags cannot be added/updated by requester'],
+    ['aws:tag=1', 'Your TagKey cannot be prefixed with aws:'],
+    ['AWS:tag=1', 'Your TagKey cannot be prefixed with aws:'],
   ].map(
     ([tags = '', message = '']) =>
       [`the tags ${tags.slice(0, 20)}`, { 'x-amz-tagging': tags }, 400, 'InvalidTag', message] as const,
