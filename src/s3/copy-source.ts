@@ -33,11 +33,9 @@ export function parseCopySource(text: string, accessPoints: AccessPoints): CopyS
   const bucket = byArn?.point.bucket ?? (slash < 0 ? decoded : decoded.slice(0, slash));
   const key = byArn === undefined ? (slash < 0 ? '' : decoded.slice(slash + 1)) : objectOf(byArn.rest);
   if (!isBucketName(bucket)) throw invalid('Invalid copy source bucket name', text);
-  if (key === '' || key.includes('\0') || Buffer.byteLength(key) > maxKeyBytes) {
-    throw invalid('Invalid copy source object key', text);
-  }
+  if (key === '' || key.includes('\0') || Buffer.byteLength(key) > maxKeyBytes) throw invalidKey();
   const version = mark < 0 ? undefined : /^\?versionId=(.*)$/.exec(text.slice(mark))?.[1];
-  if (mark >= 0 && version === undefined) throw invalid('Invalid copy source object key', text);
+  if (mark >= 0 && version === undefined) throw invalidKey();
   if (version !== undefined && version !== 'null') {
     throw new S3Error('InvalidArgument', {
       message: version === '' ? 'Version id cannot be the empty string' : 'Invalid version id specified',
@@ -61,6 +59,11 @@ function decode(path: string): string {
   } catch (cause) {
     throw invalid('Invalid copy source encoding', path, cause);
   }
+}
+
+/** AWS gives the header's name for its value here. */
+function invalidKey(): S3Error {
+  return invalid('Invalid copy source object key', header);
 }
 
 function invalid(message: string, value: string, cause?: unknown): S3Error {

@@ -264,6 +264,31 @@ export function lifecycleTests(subject: BucketSubject, options: GatewayOptions):
       );
     });
 
+    it('name the date that is not a midnight, and the least size that there is not', async () => {
+      const bucket = await subject.bucket();
+      const noon = configuration(rule('<Expiration><Date>2040-01-01T12:00:00Z</Date></Expiration>'));
+      const dated = await putDocument(subject, `/${bucket}`, 'lifecycle', noon);
+      expect([dated.element('ArgumentName'), dated.element('ArgumentValue')]).toEqual([
+        'Date',
+        '2040-01-01T12:00:00Z',
+      ]);
+      const sized = await subject.client
+        .send(
+          new PutBucketLifecycleConfigurationCommand({
+            Bucket: bucket,
+            LifecycleConfiguration: {
+              Rules: [{ ID: 'r', Status: 'Enabled', Filter: {}, Expiration: { Days: 1 } }],
+            },
+            TransitionDefaultMinimumObjectSize: 'value' as 'varies_by_storage_class',
+          }),
+        )
+        .catch((error: unknown) => error);
+      expect(sized).toMatchObject({
+        name: 'InvalidRequest',
+        message: 'Invalid TransitionDefaultMinimumObjectSize found: value',
+      });
+    });
+
     it('want their document verified', async () => {
       const bucket = await subject.bucket();
       const answer = await ask(subject, 'PUT', `/${bucket}`, 'lifecycle', {

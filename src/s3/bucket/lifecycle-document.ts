@@ -181,7 +181,12 @@ function midnight(text: string): Date {
   if (form === null) throw malformedXml('Date');
   const date = new Date(form[1] !== undefined && form[4] === undefined ? `${text}Z` : text);
   if (Number.isNaN(date.getTime())) throw malformedXml('Date');
-  if (date.getTime() % (24 * 60 * 60 * 1000) !== 0) throw argument("'Date' must be at midnight GMT");
+  if (date.getTime() % (24 * 60 * 60 * 1000) !== 0) {
+    throw new S3Error('InvalidArgument', {
+      message: "'Date' must be at midnight GMT",
+      extra: { ArgumentName: 'Date', ArgumentValue: text },
+    });
+  }
   return date;
 }
 

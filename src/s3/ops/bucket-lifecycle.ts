@@ -60,5 +60,7 @@ function judgeMinimumSize({ headers }: RequestContext): void {
   if (asked === 'varies_by_storage_class') {
     throw new S3Error('NotImplemented', { extra: { Header: minimumSize } });
   }
-  throw new S3Error('InvalidRequest', { message: 'Invalid TransitionDefaultMinimumObjectSize found' });
+  throw new S3Error('InvalidRequest', {
+    message: `Invalid TransitionDefaultMinimumObjectSize found: ${asked}`,
+  });
 }

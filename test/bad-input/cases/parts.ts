@@ -1,6 +1,6 @@
 /** UploadPart and UploadPartCopy. */
 import { createHash } from 'node:crypto';
-import { casesOf, type UploadKind, type World } from '../case.ts';
+import { type BadCase, casesOf, type UploadKind, type World } from '../case.ts';
 import { type Headers, md5OfSomethingElse, onUpload } from './requests.ts';
 import { digestRows } from './writes.ts';
 
@@ -314,6 +314,7 @@ export const sourceRows: ReadonlyArray<
     status: number,
     code: string,
     message: string,
+    extra?: BadCase['extra'],
   ]
 > = [
   [
@@ -322,6 +323,7 @@ export const sourceRows: ReadonlyArray<
     400,
     'InvalidArgument',
     'Invalid copy source object key',
+    { ArgumentName: 'x-amz-copy-source', ArgumentValue: 'x-amz-copy-source' },
   ],
   [
     'a source with an empty key',
