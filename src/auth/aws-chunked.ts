@@ -186,10 +186,13 @@ export class ChunkedDecoder {
     const colon = text.indexOf(':');
     const name = text.slice(0, Math.max(0, colon)).trimEnd().toLowerCase();
     const value = text.slice(colon + 1).trimStart();
-    if (!this.#withTrailer || this.#trailerBytes > maxTrailers || name === '') throw this.#malformed();
+    // Lines where none belong, and what is no line of a trailer, are broken framing; a trailer that was not announced is a malformed one.
+    if (!this.#withTrailer || name === '' || text.includes('\r')) throw cutShort();
+    if (this.#trailerBytes > maxTrailers) throw this.#malformed();
 
     if (name === 'x-amz-trailer-signature') {
       if (this.#signatures === undefined || this.#trailerSignature !== undefined) throw this.#malformed();
+      if (!isSignature(value)) throw cutShort();
       this.#trailerSignature = value;
       return;
     }
@@ -204,7 +207,7 @@ export class ChunkedDecoder {
     if (this.#trailerSignature !== undefined) {
       this.#signatures.verifyTrailer(this.#trailerLines, this.#trailerSignature);
     } else if (this.#trailers.size > 0) {
-      throw this.#malformed();
+      throw cutShort();
     }
   }
 
@@ -215,9 +218,13 @@ export class ChunkedDecoder {
 
 /** The extension that carries the signature; others are nobody's business here. What is no signature is broken framing, not a wrong one. */
 function chunkSignature(extensions: string): string {
-  const match = /;[ \t]*chunk-signature=[ \t]*([0-9a-f]{64})[ \t]*(?:;|$)/i.exec(extensions);
-  if (match?.[1] === undefined) throw cutShort();
-  return match[1];
+  const signature = /;[ \t]*chunk-signature=([^;\r\n]*)/i.exec(extensions)?.[1]?.trim();
+  if (signature === undefined || !isSignature(signature)) throw cutShort();
+  return signature;
+}
+
+function isSignature(text: string): boolean {
+  return /^[0-9a-f]{64}$/i.test(text);
 }
 
 /** AWS's words for framing that is broken as for framing that is cut. */
