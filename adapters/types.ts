@@ -148,7 +148,8 @@ export interface Body {
 
 /**
  * `recycle`, where there is one, takes back a chunk that the stream gave, once nobody needs it any more, and at most once: other bytes then
- * go there. `bytes`, where they are there, are all that the stream will give: who takes them need not read it.
+ * go there. Until then whoever reads may write there too. `bytes`, where they are there, are all that the stream will give: who takes them
+ * need not read it.
  */
 export type BodyStream = Readable & {
   readonly recycle?: (chunk: Buffer) => void;

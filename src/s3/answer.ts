@@ -135,22 +135,22 @@ async function settleUnread(incoming: IncomingMessage): Promise<boolean> {
  */
 function byteStream(source: BodyStream, { exchange, requestId }: AnswerContext): ReadableStream<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let given: Buffer | undefined;
+  /** Chunks that the operating system may not have yet. */
+  const given: Buffer[] = [];
   let cancelled = false;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        if (given !== undefined && exchange.isFlushed()) source.recycle?.(given);
-        given = undefined;
         try {
           const { done, value } = await chunks.next();
           // The source ended because the client is gone: the stream is closed already.
           if (cancelled) return;
+          if (exchange.isFlushed()) for (const chunk of given.splice(0)) source.recycle?.(chunk);
           if (done === true) {
             controller.close();
             return;
           }
-          given = value;
+          given.push(value);
           controller.enqueue(value);
         } catch (error) {
           if (cancelled) return;

@@ -10,8 +10,13 @@ import { expect, it } from 'vitest';
 import { isFlushed } from '../../src/http/flushed.ts';
 import { type AnswerContext, answer } from '../../src/s3/answer.ts';
 
+/** Bytes that a connection holds before it asks for a rest, as the gateway has it. */
+const highWaterMark = 256 * 1024;
+
 /** Chunks that are all there before the first is asked for. */
 class Ready extends Readable {
+  returned = 0;
+
   constructor(chunks: readonly Buffer[]) {
     super({ objectMode: true, highWaterMark: chunks.length + 1, read() {} });
     for (const chunk of chunks) this.push(chunk);
@@ -19,31 +24,48 @@ class Ready extends Readable {
   }
 
   recycle(chunk: Buffer): void {
+    this.returned += 1;
     chunk.fill(0);
   }
 }
 
-it('also when it was ready before the head of the answer', async () => {
-  const bytes = randomBytes(400_000);
-  const pieces = [0, 1, 2, 3].map((i) => Buffer.from(bytes.subarray(i * 100_000, (i + 1) * 100_000)));
+/** What a client gets of the stream. */
+async function sent(stream: Ready, size: number): Promise<Buffer> {
   const listener = getRequestListener(
     async (_, { incoming, outgoing }) => {
-      const stream = new Ready(pieces);
       await once(stream, 'readable');
       const exchange = { incoming, isFlushed: () => isFlushed(outgoing as never) };
-      const headers = { 'content-length': String(bytes.length) };
+      const headers = { 'content-length': String(size) };
       return answer({ status: 200, headers, stream }, { requestId: 'ID', exchange } as AnswerContext);
     },
     { overrideGlobalObjects: false },
   );
-  const server = createServer((incoming, outgoing) => void listener(incoming, outgoing)).listen(
-    0,
-    '127.0.0.1',
-  );
+  const server = createServer({ highWaterMark }, (incoming, outgoing) => void listener(incoming, outgoing));
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const [incoming] = (await once(get({ port, host: '127.0.0.1' }), 'response')) as [IncomingMessage];
-  expect((await buffer(incoming)).equals(bytes)).toBe(true);
+  const bytes = await buffer(incoming);
   server.closeAllConnections();
   server.close();
+  return bytes;
+}
+
+function pieces(bytes: Buffer, size: number): Buffer[] {
+  return Array.from({ length: bytes.length / size }, (_, i) =>
+    Buffer.from(bytes.subarray(i * size, (i + 1) * size)),
+  );
+}
+
+it('also when it was ready before the head of the answer', async () => {
+  const bytes = randomBytes(400_000);
+  expect((await sent(new Ready(pieces(bytes, 100_000)), bytes.length)).equals(bytes)).toBe(true);
+});
+
+it('also when the next chunk is asked for before they are out', async () => {
+  const bytes = randomBytes(40 * 100_000);
+  const stream = new Ready(pieces(bytes, 100_000));
+  expect((await sent(stream, bytes.length)).equals(bytes)).toBe(true);
+  // What the last few of them wait for is the end.
+  expect(stream.returned).toBeGreaterThan(40 - 2 * Math.ceil(highWaterMark / 100_000));
 });
