@@ -2,9 +2,25 @@
  * CRC32C (Castagnoli) as GCS gives it: base64 of four big-endian bytes. "Data validation and change detection" (Cloud
  * Storage documentation) names it as the hash that every object has, composed ones too.
  */
+import { createRequire } from 'node:module';
 import { createCRC32, type IHasher } from 'hash-wasm';
 
 const POLYNOMIAL = 0x82f63b78;
+
+type Advance = (chunk: Uint8Array, crc: number) => number;
+
+/** Native where the optional package has a build for this machine: three times as fast as WebAssembly. */
+const native = loadNative();
+
+function loadNative(): Advance | undefined {
+  try {
+    return (createRequire(import.meta.url)('@node-rs/crc32') as { readonly crc32c: Advance }).crc32c;
+  } catch {
+    // Not installed, or without a build for this machine.
+    return undefined;
+  }
+}
+
 /** A hasher is a WebAssembly instance: kept for the next body, as many as ever ran at once. */
 const idle: IHasher[] = [];
 
@@ -17,6 +33,22 @@ export interface Crc32c {
 }
 
 export async function createCrc32c(): Promise<Crc32c> {
+  return native === undefined ? inWebAssembly() : natively(native);
+}
+
+function natively(advance: Advance): Crc32c {
+  let crc = 0;
+  return {
+    update(chunk) {
+      crc = advance(chunk, crc);
+    },
+    digest: () => crc >>> 0,
+    release: () => undefined,
+  };
+}
+
+/** For tests: what a machine without the native build computes. */
+export async function inWebAssembly(): Promise<Crc32c> {
   const hasher = idle.pop() ?? (await createCRC32(POLYNOMIAL));
   hasher.init();
   let open = true;

@@ -3,7 +3,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isAdapterError } from '../../adapters/errors.ts';
 import { decode, encode } from '../../adapters/gcs/attributes.ts';
-import { combine, crcOf, fromBase64, toBase64 } from '../../adapters/gcs/crc32c.ts';
+import {
+  combine,
+  crcOf,
+  createCrc32c,
+  fromBase64,
+  inWebAssembly,
+  toBase64,
+} from '../../adapters/gcs/crc32c.ts';
 import {
   after,
   boundary,
@@ -274,6 +281,19 @@ describe('CRC32C', () => {
     expect(fromBase64('4waSgw==')).toBe(0xe3069283);
     expect(fromBase64('AAAA')).toBeUndefined();
     expect(fromBase64(undefined)).toBeUndefined();
+  });
+
+  it('is the same natively and in WebAssembly, whatever the pieces', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 300 })), async (pieces) => {
+        const [either, wasm] = [await createCrc32c(), await inWebAssembly()];
+        for (const piece of pieces) {
+          either.update(piece);
+          wasm.update(piece);
+        }
+        expect(either.digest()).toBe(wasm.digest());
+      }),
+    );
   });
 
   it('of two strings makes that of both together', async () => {
