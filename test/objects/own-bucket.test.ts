@@ -5,22 +5,24 @@ import { send } from '../kit/raw-request.ts';
 
 describe("CreateBucket of one's own bucket", () => {
   it.each([
-    ['us-east-1', 200, undefined],
-    ['eu-central-1', 409, 'BucketAlreadyOwnedByYou'],
-  ])('in %s: %i', async (region, status, code) => {
+    ['us-east-1', 200, undefined, 'InvalidLocationConstraint'],
+    ['eu-central-1', 409, 'BucketAlreadyOwnedByYou', 'IllegalLocationConstraintException'],
+  ])('in %s: %i', async (region, status, code, elsewhere) => {
     const gateway = await startGateway({ env: { PARTWAY_REGION: region } });
     try {
       const path = `/own-${randomBytes(4).toString('hex')}`;
-      const create = () =>
+      const create = (constraint = region === 'us-east-1' ? '' : region) =>
         send(gateway.endpoint, {
           method: 'PUT',
           path,
           region,
           body:
-            region === 'us-east-1'
+            constraint === ''
               ? ''
-              : `<CreateBucketConfiguration><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`,
+              : `<CreateBucketConfiguration><LocationConstraint>${constraint}</LocationConstraint></CreateBucketConfiguration>`,
         });
+      const refused = await create('eu-west-9');
+      expect([refused.status, refused.element('Code')]).toEqual([400, elsewhere]);
       const first = await create();
       expect([first.status, first.headers['location']]).toEqual([200, path]);
       await send(gateway.endpoint, { method: 'PUT', path: `${path}/kept`, region, body: 'x' });

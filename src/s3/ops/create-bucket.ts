@@ -53,10 +53,16 @@ export const createBucket: Operation = {
   },
 };
 
-/** A bucket of this gateway is in its one region. No constraint is taken as that region, since many tools never send one. */
+/**
+ * A bucket of this gateway is in its one region. No constraint is taken as that region, since many tools never send one.
+ * AWS's endpoint of us-east-1 makes buckets in all regions there are, and calls any other name invalid.
+ */
 function judgeLocation(context: RequestContext, constraint: string | undefined): void {
   const { region } = context.gateway.settings;
   if (constraint === undefined || constraint === region) return;
+  if (region === 'us-east-1') {
+    throw new S3Error('InvalidLocationConstraint', { extra: { LocationConstraint: constraint } });
+  }
   throw new S3Error('IllegalLocationConstraintException', {
     message: `The ${constraint} location constraint is incompatible for the region specific endpoint this request was sent to.`,
   });

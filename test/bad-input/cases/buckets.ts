@@ -73,8 +73,9 @@ export const bucketCases = [
       'another region',
       create(location('eu-west-9')),
       400,
-      'IllegalLocationConstraintException',
-      'The eu-west-9 location constraint is incompatible for the region specific endpoint this request was sent to.',
+      'InvalidLocationConstraint',
+      'The specified location-constraint is not valid',
+      { LocationConstraint: 'eu-west-9' },
     ],
     [
       'a public ACL',
