@@ -105,6 +105,21 @@ export function listTests(subject: Listing, options: GatewayOptions): void {
       expect(markers.map((name) => uploads.element(name))).toEqual(['', '', '', '']);
     });
 
+    it('ListBuckets names the ARN of each bucket, and its region where it is asked for some of them', async () => {
+      const bucket = await fill();
+      const buckets = (query: Readonly<Record<string, string>>) =>
+        send(subject.endpoint, { method: 'GET', path: '/', query });
+      const plain = await buckets({});
+      expect(all(plain, 'BucketArn')).toContain(`arn:aws:s3:::${bucket}`);
+      expect([all(plain, 'BucketRegion'), plain.element('ContinuationToken')]).toEqual([[], undefined]);
+      const named = await buckets({ prefix: bucket, 'continuation-token': '' });
+      expect([all(named, 'Name'), all(named, 'BucketArn'), all(named, 'BucketRegion')]).toEqual([
+        [bucket],
+        [`arn:aws:s3:::${bucket}`],
+        ['us-east-1'],
+      ]);
+    });
+
     it('ListObjectsV2 with a token goes on from there, and shows no StartAfter', async () => {
       const bucket = await fill();
       const query = { 'list-type': '2', 'start-after': 'a', 'max-keys': '1' };

@@ -18,7 +18,7 @@ export const listBuckets: Operation = {
     const prefix = query.get('prefix');
     const limit = integerParameter(context, 'max-buckets', maxBuckets, { min: 1, max: maxBuckets });
     const token = query.get('continuation-token');
-    const after = token === undefined ? undefined : decodeToken(token);
+    const after = token === undefined || token === '' ? undefined : decodeToken(token);
     const region = query.get('bucket-region');
     const all = await storage.listBuckets(context.signal);
     const wanted = all.filter(
@@ -30,14 +30,15 @@ export const listBuckets: Operation = {
     );
     const page = wanted.slice(0, limit);
     const last = page.at(-1);
-    const paged = query.get('max-buckets') !== undefined;
+    const isOldForm = ['prefix', 'max-buckets', 'bucket-region'].every((name) => !query.has(name));
     return xmlReply('ListAllMyBucketsResult', {
       Owner: { ID: settings.owner.id, DisplayName: settings.owner.displayName },
       Buckets: {
         Bucket: page.map(({ name, createdAt }) => ({
           Name: name,
           CreationDate: createdAt,
-          ...(paged || region !== undefined ? { BucketRegion: settings.region } : {}),
+          ...(isOldForm ? {} : { BucketRegion: settings.region }),
+          BucketArn: `arn:aws:s3:::${name}`,
         })),
       },
       ContinuationToken:

@@ -39,7 +39,9 @@ export const bucketActions: Readonly<Record<string, Description>> = {
       data: record({
         owner: ref('Owner'),
         buckets: record({
-          bucket: list(record({ name: text, creation_date: instant, 'bucket_region?': text })),
+          bucket: list(
+            record({ name: text, creation_date: instant, 'bucket_region?': text, bucket_arn: text }),
+          ),
         }),
         'continuation_token?': text,
         'prefix?': text,
