@@ -40,6 +40,8 @@ export const copyObject: Operation = {
     const asked = headers.get('x-amz-checksum-algorithm');
     const algorithm = asked === undefined ? undefined : readChecksumAlgorithm(asked);
     const directives = readDirectives(context);
+    // AWS measures it before it knows whether it is wanted.
+    const ownMetadata = readUserMetadata(headers);
     await refuseIdleCopy(context, source, directives);
 
     const info = await headCopySource(context, source);
@@ -51,7 +53,7 @@ export const copyObject: Operation = {
     }
     const grant = grantCopy(context, source, info);
     const encryption = await encryptionOf(context, grant.envelope);
-    const settings = copiedSettings(context, info, directives);
+    const settings = copiedSettings(context, info, directives, ownMetadata);
     const copied = await writeConditionally(
       { storage: gateway.storage.for(bucket), bucket, key, condition },
       (conditional) => copy(context, { source, info, settings, algorithm, conditional, grant, encryption }),
@@ -116,6 +118,7 @@ function copiedSettings(
   { headers }: RequestContext,
   info: ObjectInfo,
   directives: Directives,
+  ownMetadata: ObjectAttributes['metadata'],
 ): ObjectSettings {
   const { attributes } = info;
   const {
@@ -127,7 +130,7 @@ function copiedSettings(
   const tags = directives.tagging === 'REPLACE' ? readTags(headers) : attributes.tags;
   return {
     headers: { ...(replace ? readObjectHeaders(headers) : sourceHeaders), ...readOwnHeaders(headers) },
-    metadata: replace ? readUserMetadata(headers) : attributes.metadata,
+    metadata: replace ? ownMetadata : attributes.metadata,
     ...(tags !== undefined && { tags }),
   };
 }

@@ -207,6 +207,14 @@ const copyCases = casesOf('CopyObject', [
     "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
   ],
   [
+    'metadata above 2 KiB that would be ignored',
+    copy({ 'x-amz-meta-ab': 'x'.repeat(2047) }),
+    400,
+    'MetadataTooLarge',
+    'Your metadata headers exceed the maximum allowed metadata size',
+    { Size: '2049', MaxSizeAllowed: '2048' },
+  ],
+  [
     'a metadata directive that is none',
     copy({ 'x-amz-metadata-directive': 'MERGE' }),
     400,
