@@ -61,6 +61,7 @@ export function refuseUnsupported(headers: Headers): void {
   refuseObjectLock(headers);
   for (const name of [
     'x-amz-write-offset-bytes',
+    'x-amz-rename-source',
     'x-amz-object-lock-event-hold',
     'x-amz-object-lock-event-hold-duration-days',
     'x-amz-object-lock-event-hold-duration-years',

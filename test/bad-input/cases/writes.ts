@@ -526,5 +526,13 @@ export const putObjectCases = [
       notImplemented,
       { Header: 'x-amz-write-offset-bytes' },
     ],
+    [
+      'a rename',
+      put({ 'x-amz-rename-source': '/plain' }),
+      501,
+      'NotImplemented',
+      notImplemented,
+      { Header: 'x-amz-rename-source' },
+    ],
   ]),
 ];
