@@ -38,7 +38,7 @@ export function toChunkedWire(draft: Draft, host: string, dice: Dice, broken: bo
       let extension = '';
       if (signed) {
         previous = sign(signing, 'AWS4-HMAC-SHA256-PAYLOAD', previous, [emptyHash, hash(data)]);
-        extension = `;chunk-signature=${fault === 'signature' ? previous.replace(/./, 'x') : previous}`;
+        extension = `;chunk-signature=${fault === 'signature' ? previous.replace(/./, dice.pick(['0', '1', 'x'])) : previous}`;
       }
       if (fault === 'extension') extension += `;${nastyText(dice)}`;
       const length = fault === 'size' ? nastyText(dice) : data.length.toString(16);
