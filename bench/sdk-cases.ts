@@ -13,6 +13,14 @@ export interface SdkOutcome {
   readonly peakMib: number;
 }
 
+const clients: Readonly<Record<string, readonly (readonly [uploads: string, name: string])[]>> = {
+  azure: [['azure', '@azure/storage-blob']],
+  gcs: [
+    ['gcs', '@google-cloud/storage, validation: false'],
+    ['gcs-validated', '@google-cloud/storage'],
+  ],
+};
+
 export async function bareSdk(options: Options, emulator: GatewayService): Promise<Row[]> {
   const rows: Row[] = [];
   const MiB = 2 ** 20;
@@ -20,19 +28,21 @@ export async function bareSdk(options: Options, emulator: GatewayService): Promi
     for (const inFlight of options.quick ? [4] : [1, 4, 16]) {
       const count = Math.max(inFlight, (options.quick ? 256 * MiB : 1024 * MiB) / size);
       const script = path.join(import.meta.dirname, 'sdk.ts');
-      const args = [script, options.backend, String(size), String(count), String(inFlight)];
-      const { stdout } = await promisify(execFile)(process.execPath, args, {
-        env: { PATH: process.env['PATH'] ?? '', ...emulator.env },
-      });
-      const outcome: SdkOutcome = JSON.parse(stdout);
-      rows.push({
-        group: 'sdk',
-        what: `${size / MiB} MiB × ${inFlight}`,
-        server: options.backend === 'azure' ? '@azure/storage-blob' : '@google-cloud/storage',
-        mibPerSecond: outcome.bytes / MiB / outcome.seconds,
-        cpuSecondsPerGib: outcome.cpuSeconds / (outcome.bytes / 2 ** 30),
-        peakMib: outcome.peakMib,
-      });
+      for (const [uploads, server] of clients[options.backend] ?? []) {
+        const args = [script, uploads, String(size), String(count), String(inFlight)];
+        const { stdout } = await promisify(execFile)(process.execPath, args, {
+          env: { PATH: process.env['PATH'] ?? '', ...emulator.env },
+        });
+        const outcome: SdkOutcome = JSON.parse(stdout);
+        rows.push({
+          group: 'sdk',
+          what: `${size / MiB} MiB × ${inFlight}`,
+          server,
+          mibPerSecond: outcome.bytes / MiB / outcome.seconds,
+          cpuSecondsPerGib: outcome.cpuSeconds / (outcome.bytes / 2 ** 30),
+          peakMib: outcome.peakMib,
+        });
+      }
     }
   }
   return rows;
