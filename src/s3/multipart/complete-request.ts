@@ -150,7 +150,6 @@ function finishedChecksum(
   return {
     ...declared,
     value: multipartChecksum(declared.algorithm, declared.type, pieces),
-    ...(settings.checksum !== undefined && { declared: true }),
   };
 }
 
