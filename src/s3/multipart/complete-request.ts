@@ -97,7 +97,8 @@ export function judgeObjectChecksum(
     (sent === checksum.value || (value === sent && value === withoutPartCount(checksum.value)));
   if (!matches) {
     throw new S3Error('BadDigest', {
-      message: `The ${algorithm.toLowerCase()} you specified did not match the calculated checksum.`,
+      // The upload's algorithm, whichever was sent: as AWS has it.
+      message: `The ${checksum.algorithm.toLowerCase()} you specified did not match the calculated checksum.`,
     });
   }
 }

@@ -264,7 +264,7 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
     complete(one, { 'x-amz-checksum-crc32c': 'AAAAAA==', 'x-amz-checksum-type': 'FULL_OBJECT' }, 'full'),
     400,
     'BadDigest',
-    'The crc32c you specified did not match the calculated checksum.',
+    'The crc32 you specified did not match the calculated checksum.',
   ],
   [
     'two checksums of the object',
