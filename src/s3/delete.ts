@@ -1,9 +1,8 @@
 import { isAdapterError } from '../../adapters/errors.ts';
 import type { Headers } from '../http/headers.ts';
-import { requireBucket } from './bucket/documents-of.ts';
 import { S3Error } from './errors.ts';
 import { unquoteEtag } from './etag.ts';
-import type { Gateway, RequestContext } from './operation.ts';
+import type { Gateway } from './operation.ts';
 
 /** Attempts to pin the state that was judged, when other writers keep replacing it. */
 const maxAttempts = 5;
@@ -15,18 +14,6 @@ export function readDeleteCondition(headers: Headers): string | undefined {
   }
   const ifMatch = headers.get('if-match');
   return ifMatch === undefined ? undefined : unquoteEtag(ifMatch);
-}
-
-const bypass = 'x-amz-bypass-governance-retention';
-
-/** No bucket has object lock, and AWS refuses to bypass what is not there, whatever the header says. */
-export async function refuseGovernanceBypass(context: RequestContext): Promise<void> {
-  if (!context.headers.has(bypass)) return;
-  await requireBucket(context);
-  throw new S3Error('InvalidArgument', {
-    message: `${bypass} is only applicable to Object Lock enabled buckets.`,
-    extra: { ArgumentName: bypass },
-  });
 }
 
 /** Deletes an object if its ETag is the one wanted. A missing object is no error, unless a condition names one. */

@@ -1,4 +1,4 @@
-import { deleteConditionally, readDeleteCondition, refuseGovernanceBypass } from '../delete.ts';
+import { deleteConditionally, readDeleteCondition } from '../delete.ts';
 import type { Operation } from '../operation.ts';
 import { refuseVersionId } from '../parameters.ts';
 import { emptyReply } from '../reply.ts';
@@ -10,7 +10,6 @@ export const deleteObject: Operation = {
   body: 'none',
   async handle(context) {
     refuseVersionId(context);
-    await refuseGovernanceBypass(context);
     const { gateway, bucket, key } = context;
     await deleteConditionally(gateway, bucket, key, readDeleteCondition(context.headers));
     return emptyReply(204);

@@ -3,7 +3,7 @@ import { requireAccess, requireAnyAccess } from '../access/authorize.ts';
 import { comparesEtag, permissionFor } from '../access/permissions.ts';
 import { fromAdapterError } from '../adapter-errors.ts';
 import { mapConcurrently } from '../concurrency.ts';
-import { deleteConditionally, refuseGovernanceBypass } from '../delete.ts';
+import { deleteConditionally } from '../delete.ts';
 import { S3Error } from '../errors.ts';
 import { keyProblem } from '../names.ts';
 import type { Operation, RequestContext } from '../operation.ts';
@@ -28,7 +28,6 @@ export const deleteObjects: Operation = {
       });
     }
     const document = parseDeleteObjects(await context.body.read(maxDeleteBytes));
-    await refuseGovernanceBypass(context);
     await gateway.storage.for(bucket).headBucket({ bucket });
     const outcomes = await mapConcurrently(document.objects, concurrency, (object) =>
       deleteOne(context, object),

@@ -120,7 +120,7 @@ export const objectActions: Readonly<Record<string, Description>> = {
   DeleteObject: {
     summary: 'Delete an object. One that is not there is deleted already.',
     query: optional('versionId'),
-    headers: { ...optional('If-Match') },
+    headers: { ...optional('If-Match', 'x-amz-bypass-governance-retention') },
     answer: done,
   },
   CopyObject: {
