@@ -128,6 +128,9 @@ async function settleUnread(incoming: IncomingMessage): Promise<boolean> {
   return drain(incoming, unread);
 }
 
+/** Chunks that wait to be used again: more than a connection takes before it asks for a rest. */
+const maxUnflushed = 16;
+
 /**
  * A download as a pull-based stream without a queue of its own: the socket asks, the file is read. Cancelling (the client is
  * gone) destroys the source. A source that fails after the head is out can be told by a broken connection only: fewer bytes than
@@ -150,7 +153,8 @@ function byteStream(source: BodyStream, { exchange, requestId }: AnswerContext):
             controller.close();
             return;
           }
-          given.push(value);
+          // A connection that always has a little left to send must not keep all of the object here.
+          if (given.push(value) > maxUnflushed) given.shift();
           controller.enqueue(value);
         } catch (error) {
           if (cancelled) return;

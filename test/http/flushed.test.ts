@@ -30,11 +30,15 @@ class Ready extends Readable {
 }
 
 /** What a client gets of the stream. */
-async function sent(stream: Ready, size: number): Promise<Buffer> {
+async function sent(
+  stream: Ready,
+  size: number,
+  flushed: (outgoing: never) => boolean = isFlushed,
+): Promise<Buffer> {
   const listener = getRequestListener(
     async (_, { incoming, outgoing }) => {
       await once(stream, 'readable');
-      const exchange = { incoming, isFlushed: () => isFlushed(outgoing as never) };
+      const exchange = { incoming, isFlushed: () => flushed(outgoing as never) };
       const headers = { 'content-length': String(size) };
       return answer({ status: 200, headers, stream }, { requestId: 'ID', exchange } as AnswerContext);
     },
@@ -68,4 +72,13 @@ it('also when the next chunk is asked for before they are out', async () => {
   expect((await sent(stream, bytes.length)).equals(bytes)).toBe(true);
   // What the last few of them wait for is the end.
   expect(stream.returned).toBeGreaterThan(40 - 2 * Math.ceil(highWaterMark / 100_000));
+});
+
+it('and is not piled up by a connection that always has some left to send', async () => {
+  const stream = new Ready(pieces(randomBytes(200 * 1000), 1000));
+  // As if the last bytes were the first moment without any left.
+  let looks = 0;
+  await sent(stream, 200 * 1000, () => ++looks > 200);
+  expect(looks).toBe(201);
+  expect(stream.returned).toBe(16);
 });
