@@ -204,9 +204,9 @@ function judge(operation: Operation, target: Target, headers: Headers, auth: Aut
     operation.route.method === 'PUT' &&
     !target.query.has('partNumber')
   ) {
-    throw new S3Error('MethodNotAllowed', {
-      extra: { Method: 'PUT', ResourceType: 'UPLOAD' },
-      headers: { allow: 'GET, POST, DELETE' },
+    throw new S3Error('InvalidArgument', {
+      message: 'This operation does not accept uploadId without partNumber',
+      extra: { ArgumentName: 'uploadId', ArgumentValue: target.query.get('uploadId') ?? '' },
     });
   }
 }

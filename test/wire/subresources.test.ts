@@ -97,12 +97,10 @@ describe('what is not supported', () => {
   });
 
   it('judges partNumber and uploadId together', async () => {
-    const put = async (query: Readonly<Record<string, string>>) => {
+    for (const query of [{ partNumber: '1' }, { uploadId: 'x' }]) {
       const answer = await send(gateway.endpoint, { method: 'PUT', path: key, query, body: 'x' });
-      return [answer.status, answer.element('Code'), answer.headers.allow];
-    };
-    expect(await put({ partNumber: '1' })).toEqual([400, 'InvalidArgument', undefined]);
-    expect(await put({ uploadId: 'x' })).toEqual([405, 'MethodNotAllowed', 'GET, POST, DELETE']);
+      expect([answer.status, answer.element('Code')]).toEqual([400, 'InvalidArgument']);
+    }
     await untouched();
   });
 

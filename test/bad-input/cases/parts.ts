@@ -101,10 +101,9 @@ export const uploadPartCases = [
     [
       'no part number',
       onUpload('PUT', 'undeclared', { body: 'x' }),
-      405,
-      'MethodNotAllowed',
-      'The specified method is not allowed against this resource.',
-      { Method: 'PUT', ResourceType: 'UPLOAD' },
+      400,
+      'InvalidArgument',
+      'This operation does not accept uploadId without partNumber',
     ],
     ...lostUploads((kind, change) => changed(part({}, kind), change)),
     [
