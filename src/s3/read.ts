@@ -1,7 +1,6 @@
 /** What GetObject and HeadObject share: headers of an object, conditions, parts, overrides. */
 import type { ObjectInfo, ObjectPart } from '../../adapters/types.ts';
 import { judgeReadConditions, type ReadConditions } from '../http/conditions.ts';
-import type { ResolvedRange } from '../http/ranges.ts';
 import { S3Error } from './errors.ts';
 import { quoteEtag } from './etag.ts';
 import { checksumHeaders } from './object-checksum.ts';
@@ -83,15 +82,6 @@ export function judgeRead(info: ObjectInfo, conditions: ReadConditions): void {
 /** Checksums are told to who asks, and never of less than the whole object ("Checking object integrity"). */
 export function wholeChecksumHeaders(context: RequestContext, info: ObjectInfo): Record<string, string> {
   return wantsChecksum(context) ? checksumHeaders(info.attributes.checksum) : {};
-}
-
-/** A range that comes to the whole object is told the checksum as well. */
-export function rangeChecksumHeaders(
-  context: RequestContext,
-  info: ObjectInfo,
-  { end, start }: ResolvedRange,
-): Record<string, string> {
-  return start === 0 && end === plainSizeOf(info) - 1 ? wholeChecksumHeaders(context, info) : {};
 }
 
 function wantsChecksum(context: RequestContext): boolean {

@@ -13,7 +13,6 @@ import {
   objectHeaders,
   partSlice,
   plainSizeOf,
-  rangeChecksumHeaders,
   readPartNumber,
   wholeChecksumHeaders,
 } from '../read.ts';
@@ -69,8 +68,7 @@ async function getBytes(context: RequestContext, range: ByteRange | undefined): 
       stream,
     };
   }
-  const checksum = rangeChecksumHeaders(context, info, found.range);
-  return { status: 206, headers: { ...described, ...checksum, ...rangeHeaders(found.range, size) }, stream };
+  return { status: 206, headers: { ...described, ...rangeHeaders(found.range, size) }, stream };
 }
 
 /** Only a range out of reach takes a second request, since the key and conditions are judged before it. */
@@ -147,7 +145,7 @@ function rangeOf(context: RequestContext, info: ObjectInfo, asked: ByteRange): P
     return { range: undefined, status: 200, headers: wholeChecksumHeaders(context, info) };
   }
   if (range === undefined) throw outOfReach(context, size);
-  return { range, headers: rangeChecksumHeaders(context, info, range) };
+  return { range, headers: {} };
 }
 
 function partOf(context: RequestContext, info: ObjectInfo, partNumber: number): Portion {

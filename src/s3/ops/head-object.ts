@@ -10,7 +10,6 @@ import {
   objectHeaders,
   partSlice,
   plainSizeOf,
-  rangeChecksumHeaders,
   readPartNumber,
   wholeChecksumHeaders,
 } from '../read.ts';
@@ -58,7 +57,6 @@ export const headObject: Operation = {
     }
     return emptyReply(206, {
       ...described,
-      ...rangeChecksumHeaders(context, info, range),
       'content-length': String(range.end - range.start + 1),
       'content-range': `bytes ${range.start}-${range.end}/${size}`,
     });
