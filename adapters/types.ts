@@ -53,6 +53,8 @@ export interface ObjectChecksum {
   readonly type: 'FULL_OBJECT' | 'COMPOSITE';
   /** Base64; a COMPOSITE value ends in `-N`. */
   readonly value: string;
+  /** Set when the multipart upload named its algorithm, instead of getting the default. */
+  readonly declared?: true;
 }
 
 /**

@@ -151,6 +151,7 @@ function finishedChecksum(
   return {
     ...declared,
     value: multipartChecksum(declared.algorithm, declared.type, pieces),
+    ...(settings.checksum !== undefined && { declared: true }),
   };
 }
 

@@ -79,11 +79,14 @@ function readPage({ headers }: RequestContext): Page {
   };
 }
 
-/** How many parts a multipart upload had, and each of them where it has a checksum of its own ("GetObjectAttributes", ObjectParts). */
+/**
+ * Parts are told of uploads that declared a checksum algorithm: how many, and each of them where it has a checksum of its own
+ * ("GetObjectAttributes", ObjectParts).
+ */
 function partsElement(info: ObjectInfo, page: Page): XmlNode | undefined {
   const { checksum, parts } = info.attributes;
-  if (parts === undefined) return undefined;
-  if (checksum?.type !== 'COMPOSITE') return { PartsCount: parts.length };
+  if (parts === undefined || checksum?.declared !== true) return undefined;
+  if (checksum.type === 'FULL_OBJECT') return { PartsCount: parts.length };
   const left = parts.filter(({ partNumber }) => partNumber > page.after);
   const shown = left.slice(0, page.limit);
   return {
