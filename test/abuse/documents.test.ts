@@ -52,7 +52,7 @@ describe('a document', () => {
     expect(outcome(await complete(padded(limit + 1)))).toEqual([400, 'MaxMessageLengthExceeded']);
   });
   test('of 10,001 parts is not', async () => {
-    expect(outcome(await complete(list(parts + longest(10_001))))).toEqual([400, 'MalformedXML']);
+    expect(outcome(await complete(list(parts + longest(10_001))))).toEqual([400, 'InvalidArgument']);
   });
 
   const laughs = Array.from(

@@ -80,9 +80,15 @@ describe('CompleteMultipartUpload', () => {
     ['a part number that is none', part('one')],
     ['an empty part number', part('')],
     ['a fraction', part('1.5')],
-    ['more than 10,000 parts', Array.from({ length: 10_001 }, (_, index) => part(index + 1)).join('')],
+    ['text', 'not a part'],
+    ['text between parts', `${part(1)}and${part(2)}`],
   ])('refuses %s as MalformedXML', (_, content) => {
     expect(failure(() => complete(content)).code).toBe('MalformedXML');
+  });
+
+  it('refuses more than 10,000 parts', () => {
+    const parts = Array.from({ length: 10_001 }, (_, index) => part(index + 1)).join('');
+    expect(failure(() => complete(parts)).code).toBe('InvalidArgument');
   });
 
   it.each([['0'], ['-1']])('refuses part number %s', (number) => {

@@ -22,14 +22,15 @@ const maxParts = 10_000;
 
 /**
  * Parts in the order of the document, strictly ascending. `uploadId` is named in InvalidPartOrder. Also throws
- * MaxMessageLengthExceeded, MalformedXML, InvalidRequest (no part) and InvalidArgument (part number below 1, bad or several checksums).
+ * MaxMessageLengthExceeded, MalformedXML, InvalidRequest (no part) and InvalidArgument (more than 10,000 parts, part number below 1, bad or several checksums).
  */
 export function parseCompleteMultipartUpload(body: Uint8Array, uploadId: string): readonly CompletedPart[] {
   if (body.byteLength === 0) throw noParts();
   const root = parseXml(body, { root: 'CompleteMultipartUpload', maxBytes: maxCompleteBytes });
   const elements = childrenNamed(root, 'Part');
+  if (root.text.trim() !== '') throw malformedXml('text beside the parts');
   if (elements.length === 0) throw noParts();
-  if (elements.length > maxParts) throw malformedXml(`more than ${maxParts} parts`);
+  if (elements.length > maxParts) throw tooManyParts();
   const parts = elements.map(parsePart);
   let previous = 0;
   for (const { partNumber } of parts) {
@@ -41,6 +42,14 @@ export function parseCompleteMultipartUpload(body: Uint8Array, uploadId: string)
 
 function noParts(): S3Error {
   return new S3Error('InvalidRequest', { message: 'You must specify at least one part' });
+}
+
+/** AWS's words, letter by letter. */
+function tooManyParts(): S3Error {
+  return new S3Error('InvalidArgument', {
+    message: `The CompleteMultipartUpload reqeust contains for than ${maxParts} parts.`,
+    extra: { ArgumentName: 'CompleteMultipartUpload', ArgumentValue: 'CompleteMultipartUpload' },
+  });
 }
 
 function parsePart(part: XmlElement): CompletedPart {

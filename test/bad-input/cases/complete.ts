@@ -63,12 +63,19 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
     ['a number beyond 32 bits', document([{ number: '2147483648', etag: otherEtag }])],
     ['a number of many digits', document([{ number: '99999999999', etag: otherEtag }])],
     ['an ETag made of elements', document([{ number: '1', more: '<ETag><b>x</b></ETag>' }])],
-    [
-      '10,001 parts',
-      document(Array.from({ length: 10_001 }, (_, index) => ({ number: String(index + 1), etag: 'x' }))),
-    ],
+    ['text instead of parts', '<CompleteMultipartUpload>not a part</CompleteMultipartUpload>'],
     ['bytes that are no text', '<CompleteMultipartUpload>\u0001</CompleteMultipartUpload>'],
   ].map(([what = '', body = '']) => [what, completeWith(body), 400, 'MalformedXML', malformed] as const),
+  [
+    '10,001 parts',
+    completeWith(
+      document(Array.from({ length: 10_001 }, (_, index) => ({ number: String(index + 1), etag: 'x' }))),
+    ),
+    400,
+    'InvalidArgument',
+    'The CompleteMultipartUpload reqeust contains for than 10000 parts.',
+    { ArgumentName: 'CompleteMultipartUpload', ArgumentValue: 'CompleteMultipartUpload' },
+  ],
   ...['0', '-1'].map(
     (number) =>
       [
