@@ -1,5 +1,5 @@
 /** The credential scope `AKID/yyyymmdd/region/service/aws4_request`, and what AWS says of a wrong one. */
-import { S3Error, type S3ErrorCode } from '../s3/errors.ts';
+import { S3Error, type S3ErrorCode, type S3ErrorOptions } from '../s3/errors.ts';
 import { parseBasicDate } from './dates.ts';
 import { type Scope, terminator } from './sigv4.ts';
 
@@ -31,8 +31,8 @@ const complaints: Record<CredentialPlace, { readonly code: S3ErrorCode; readonly
 export function parseCredential(text: string, place: CredentialPlace, rules: ScopeRules): ScopedCredential {
   const { code, prefix } = complaints[place];
   const argument = place === 'form' ? { ArgumentName: 'X-Amz-Credential', ArgumentValue: text } : {};
-  const refuse = (message: string, extra: Record<string, string> = {}): S3Error =>
-    new S3Error(code, { message: prefix + message, extra: { ...argument, ...extra } });
+  const refuse = (message: string, more: Pick<S3ErrorOptions, 'extra' | 'headers'> = {}): S3Error =>
+    new S3Error(code, { ...more, message: prefix + message, extra: { ...argument, ...more.extra } });
 
   // Read from the right: an access key ID may hold slashes.
   const parts = text.split('/');
@@ -62,7 +62,11 @@ export function parseCredential(text: string, place: CredentialPlace, rules: Sco
   }
   if (region === '') throw refuse('a non-empty region must be provided in the credential.');
   if (!rules.regions.has(region)) {
-    throw refuse(`the region '${region}' is wrong; expecting '${rules.region}'`, { Region: rules.region });
+    throw refuse(`the region '${region}' is wrong; expecting '${rules.region}'`, {
+      extra: { Region: rules.region },
+      // The answer to HEAD has no body that could name it.
+      ...(place === 'header' && { headers: { 'x-amz-bucket-region': rules.region } }),
+    });
   }
   return { accessKeyId, scope: { date, region, service } };
 }

@@ -17,7 +17,8 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
-import { arnOf, denied, outcome, refusal, type SharedGateway } from './kit.ts';
+import type { RawRequest } from '../kit/raw-request.ts';
+import { arnOf, denied, keyOf, outcome, refusal, type SharedGateway } from './kit.ts';
 
 export function grantTests(shared: SharedGateway): void {
   describe('grants', () => {
@@ -48,6 +49,27 @@ export function grantTests(shared: SharedGateway): void {
       expect(await refusal(call)).toBe(
         `User: ${arnOf('alice')} is not authorized to perform: s3:DeleteObject on resource: "arn:aws:s3:::${Bucket}/a/b" because no identity-based policy allows the s3:DeleteObject action`,
       );
+    });
+
+    it('keep nobody from learning the region of a bucket, as SDKs do unsigned or with another one', async () => {
+      const Bucket = await shared.bucket('private');
+      const told = async (
+        call: Omit<RawRequest, 'method' | 'path'>,
+        method = 'HEAD',
+        path = `/${Bucket}`,
+      ) => {
+        const { headers, status } = await shared.raw({ method, path, ...call });
+        return [status, headers['x-amz-bucket-region']];
+      };
+      const anonymous = { anonymous: true };
+      expect(await told(anonymous)).toEqual([403, 'us-east-1']);
+      expect(await told({ as: keyOf('alice') })).toEqual([403, 'us-east-1']);
+      expect(await told(anonymous, 'GET')).toEqual([403, 'us-east-1']);
+      expect(await told({ ...anonymous, query: { 'list-type': '2' } }, 'GET')).toEqual([403, 'us-east-1']);
+      expect(await told({ region: 'eu-west-9' })).toEqual([400, 'us-east-1']);
+      // Not of others' objects, nor of what is not there.
+      expect(await told(anonymous, 'GET', `/${Bucket}/key`)).toEqual([403, undefined]);
+      expect(await told(anonymous, 'HEAD', `/${Bucket}-2`)).toEqual([404, undefined]);
     });
 
     it('end at their prefix, in lists too', async () => {

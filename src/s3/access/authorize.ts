@@ -68,7 +68,7 @@ export async function concealMissing(
 }
 
 async function requireOperation(operation: Operation, context: RequestContext): Promise<void> {
-  const { auth, bucket, key, target } = context;
+  const { auth, bucket, gateway, key, target } = context;
   if (operation.action === 'ListBuckets') {
     // What is shown is what the caller may reach.
     if (auth.kind === 'anonymous') throw new S3Error('AccessDenied');
@@ -84,9 +84,16 @@ async function requireOperation(operation: Operation, context: RequestContext): 
     const decision = await judge(context, asked, {});
     if (decision === 'allowed') continue;
     if (decision === 'denied' && (await isInitiator(operation, context))) continue;
-    throw accessDenied(callerOf(context), asked, decision);
+    throw accessDenied(callerOf(context), asked, decision, regionFor(operation, gateway));
   }
   if (isUnsigned) refuseStranger(operation);
+}
+
+const tellRegion: ReadonlySet<string> = new Set(['HeadBucket', 'ListObjects', 'ListObjectsV2']);
+
+/** Who may not see into a bucket learns its region all the same: SDKs ask for it unsigned ("HeadBucket", x-amz-bucket-region). */
+function regionFor({ action }: Operation, { settings }: Gateway): Readonly<Record<string, string>> {
+  return tellRegion.has(action) ? { 'x-amz-bucket-region': settings.region } : {};
 }
 
 async function dependsOnTags({ bucket, gateway }: RequestContext): Promise<boolean> {
