@@ -126,6 +126,11 @@ describe('refuses', () => {
       'Value for x-amz-sdk-checksum-algorithm header is invalid.',
     ],
     [
+      'an algorithm that is none, without value',
+      { 'x-amz-sdk-checksum-algorithm': 'MD4' },
+      'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+    ],
+    [
       'an algorithm that is another one',
       { ...crc32, 'x-amz-sdk-checksum-algorithm': 'SHA256' },
       'Value for x-amz-sdk-checksum-algorithm header is invalid.',
@@ -139,9 +144,19 @@ describe('refuses', () => {
   });
 
   it('a checksum in a header and one in a trailer', () => {
-    expect(failure({ ...crc32, 'x-amz-trailer': 'x-amz-checksum-crc32' }, trailing).message).toContain(
-      'Expecting a single',
-    );
+    expect(failure({ ...crc32, 'x-amz-trailer': 'x-amz-checksum-crc32' }, trailing)).toEqual({
+      code: 'InvalidRequest',
+      message: 'Expecting a single x-amz-checksum- header',
+      extra: {},
+    });
+  });
+
+  it('a header more than once', () => {
+    expect(failure({ 'x-amz-checksum-crc32': 'y/Q5Jg==,AAAAAA==,BBBBBB==' })).toEqual({
+      code: 'InvalidArgument',
+      message: 'Only one value may be specified.',
+      extra: { ArgumentName: 'x-amz-checksum-crc32', ArgumentValue: 'AAAAAA==' },
+    });
   });
 
   it.each(['x-amz-checksum-md4', 'x-other', '', 'x-amz-checksum-crc32,x-amz-checksum-crc32c'])(

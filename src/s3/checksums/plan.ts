@@ -30,7 +30,8 @@ const sdkAlgorithm = 'x-amz-sdk-checksum-algorithm';
 
 /**
  * Throws, before any byte is read: InvalidDigest for a Content-MD5 that is none, InvalidRequest for a checksum that is none, unknown, more than one,
- * or not the one that the SDK says it sent; MalformedTrailerError for a trailer announced where none can be.
+ * or not the one that the SDK says it sent; InvalidArgument for a header that was sent twice; MalformedTrailerError for a trailer announced
+ * where none can be.
  */
 export function planChecksums(headers: Headers, form: PayloadForm): ChecksumPlan {
   const contentMd5 = readContentMd5(headers);
@@ -60,18 +61,33 @@ function readChecksum(headers: Headers, form: PayloadForm): PlannedChecksum | un
     form,
     (name) => checksumAlgorithmOfHeader(name) !== undefined,
   );
-  if (given.length + (trailer === undefined ? 0 : 1) > 1) {
+  if (given.length > 1) {
     throw invalidRequest(
       'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
     );
+  }
+  if (trailer !== undefined && given.length > 0) {
+    throw invalidRequest('Expecting a single x-amz-checksum- header');
   }
   if (trailer !== undefined) return { algorithm: knownAlgorithm(trailer), from: 'trailer' };
   const [header] = given;
   if (header === undefined) return undefined;
   const algorithm = knownAlgorithm(header);
-  const expected = decodeChecksum(algorithm, headers.get(header)?.trim() ?? '');
+  const value = headers.get(header)?.trim() ?? '';
+  refuseRepetition(header, value);
+  const expected = decodeChecksum(algorithm, value);
   if (expected === undefined) throw invalidRequest(`Value for ${header} header is invalid.`);
   return { algorithm, from: 'header', expected };
+}
+
+/** Base64 has no comma: it joins the values of a header that was sent more than once. AWS names the second. */
+function refuseRepetition(header: string, value: string): void {
+  const [, second] = value.split(',');
+  if (second === undefined) return;
+  throw new S3Error('InvalidArgument', {
+    message: 'Only one value may be specified.',
+    extra: { ArgumentName: header, ArgumentValue: second.trim() },
+  });
 }
 
 function knownAlgorithm(header: string): ChecksumAlgorithm {
@@ -86,7 +102,6 @@ function requireSdkAlgorithm(headers: Headers, given: ChecksumAlgorithm | undefi
   const name = headers.get(sdkAlgorithm);
   if (name === undefined || name === '') return;
   const algorithm = checksumAlgorithmNamed(name);
-  if (algorithm === undefined) throw invalidRequest(`Value for ${sdkAlgorithm} header is invalid.`);
   if (given === undefined) {
     // The JavaScript SDK says MD5 here and sends Content-MD5.
     if (algorithm === 'MD5' && headers.has('content-md5')) return;

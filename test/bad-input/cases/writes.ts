@@ -353,6 +353,14 @@ export const digestRows: ReadonlyArray<
     'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
   ],
   [
+    'a checksum twice',
+    { 'x-amz-checksum-sha256': `${digest('sha256')},${digest('sha256')}` },
+    400,
+    'InvalidArgument',
+    'Only one value may be specified.',
+    { ArgumentName: 'x-amz-checksum-sha256', ArgumentValue: digest('sha256') },
+  ],
+  [
     'a checksum of no algorithm',
     { 'x-amz-checksum-crc16': 'AAA=' },
     400,
@@ -362,6 +370,13 @@ export const digestRows: ReadonlyArray<
   [
     'an SDK algorithm without a checksum',
     { 'x-amz-sdk-checksum-algorithm': 'SHA256' },
+    400,
+    'InvalidRequest',
+    'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
+  ],
+  [
+    'an unknown SDK algorithm without a checksum',
+    { 'x-amz-sdk-checksum-algorithm': 'SHA3' },
     400,
     'InvalidRequest',
     'x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.',
