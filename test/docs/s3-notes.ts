@@ -43,6 +43,7 @@ export const notes: Readonly<Record<string, string>> = {
   GetObjectLegalHold: '`InvalidRequest`: the bucket has no object lock.',
   GetObjectLockConfiguration: '`ObjectLockConfigurationNotFoundError`.',
   GetObjectRetention: '`InvalidRequest`: the bucket has no object lock.',
+  HeadBucket: 'Who may not list the bucket is told its region too (`x-amz-bucket-region`), also by lists.',
   ListBucketAnalyticsConfigurations: 'Empty.',
   ListBucketIntelligentTieringConfigurations: 'Empty.',
   ListBucketInventoryConfigurations: 'Empty.',
