@@ -206,6 +206,8 @@ describe('a key of the customer', () => {
 });
 
 describe('x-amz-server-side-encryption', () => {
+  const needsKms =
+    'Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms';
   const put = async (headers: Record<string, string>): Promise<RawAnswer> => {
     const bucket = await subject.bucket();
     const answer = await ask({ method: 'PUT', path: `/${bucket}/key`, body: 'x', headers });
@@ -236,11 +238,9 @@ describe('x-amz-server-side-encryption', () => {
   });
 
   it('wants aws:kms beside a KMS key', async () => {
-    const message =
-      'Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms';
     const kmsKey = { [`${method}-aws-kms-key-id`]: 'alias/x' };
-    expectRefusal(await put(kmsKey), invalid(message));
-    expectRefusal(await put({ ...kmsKey, [method]: 'AES256' }), invalid(message, 'AES256'));
+    expectRefusal(await put(kmsKey), invalid(needsKms));
+    expectRefusal(await put({ ...kmsKey, [method]: 'AES256' }), invalid(needsKms, 'AES256'));
   });
 
   it('is for writes only', async () => {
@@ -255,6 +255,12 @@ describe('x-amz-server-side-encryption', () => {
       const refusal = invalid(`${method} header is not supported for this operation.`, 'AES256');
       expectRefusal(await ask({ method: 'GET', path, headers }), refusal);
       expect((await ask({ method: 'HEAD', path, headers })).status).toBe(400);
+      const kmsKey = { [`${method}-aws-kms-key-id`]: 'alias/x' };
+      expectRefusal(await ask({ method: 'GET', path, headers: kmsKey }), invalid(needsKms));
+      expect((await ask({ method: 'HEAD', path, headers: kmsKey })).status).toBe(400);
+      const attributes = { ...kmsKey, 'x-amz-object-attributes': 'ETag' };
+      const query = { attributes: '' };
+      expectRefusal(await ask({ method: 'GET', path, query, headers: attributes }), invalid(needsKms));
     }
   });
 

@@ -11,7 +11,7 @@ import { readBytes, refuseSealed } from './foreign.ts';
 import { headSize, runKey } from './format.ts';
 import { runsOf, sliceOf } from './layout.ts';
 import { Opener, type RunKeys, saltOf } from './opener.ts';
-import { methodHeaders } from './write.ts';
+import { methodHeaders, requireKmsBesideKey } from './write.ts';
 
 const method = 'x-amz-server-side-encryption';
 
@@ -40,6 +40,7 @@ export function grantRead(context: RequestContext, info: ObjectInfo): ReadGrant 
       extra: { ArgumentName: method, ArgumentValue: asked },
     });
   }
+  requireKmsBesideKey(headers);
   return grant(context, context, info, readingKey(context), wrongKey);
 }
 

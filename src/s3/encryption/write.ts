@@ -43,16 +43,25 @@ export async function encryptionOf(request: WriteRequest, source?: Envelope): Pr
   return managed(request, gateway.storage.for(bucket));
 }
 
+function isKmsMethod(asked: string | undefined): boolean {
+  return asked === 'aws:kms' || asked === 'aws:kms:dsse';
+}
+
+/** InvalidArgument for a KMS key without KMS, of reads too. */
+export function requireKmsBesideKey(headers: RequestContext['headers']): void {
+  const asked = headers.get(method);
+  if (!headers.has(kmsKeyId) || isKmsMethod(asked)) return;
+  throw invalid(
+    'Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms',
+    asked,
+  );
+}
+
 /** Whether the request asks for keys that the gateway keeps. InvalidArgument for what S3 does not know, NotImplemented for what is not offered. */
 function asksForManaged({ gateway, headers }: WriteRequest): boolean {
   const asked = headers.get(method);
-  const isKms = asked === 'aws:kms' || asked === 'aws:kms:dsse';
-  if (headers.has(kmsKeyId) && !isKms) {
-    throw invalid(
-      'Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms',
-      asked,
-    );
-  }
+  const isKms = isKmsMethod(asked);
+  requireKmsBesideKey(headers);
   if (asked === undefined) return false;
   if (asked === 'AES256') return true;
   if (isKms && gateway.encryption.kms === 'AES256') return true;
