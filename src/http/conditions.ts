@@ -60,14 +60,14 @@ export function judgeReadConditions(
   // HTTP dates have no fractions of a second.
   const modified = Math.floor(object.lastModified.getTime() / 1000) * 1000;
   if (ifMatch !== undefined) {
-    if (!matches(ifMatch, object.etag, 'strong')) {
+    if (!matches(ifMatch, object.etag)) {
       return { outcome: 'precondition-failed', condition: 'If-Match' };
     }
   } else if (ifUnmodifiedSince !== undefined && modified > ifUnmodifiedSince.getTime()) {
     return { outcome: 'precondition-failed', condition: 'If-Unmodified-Since' };
   }
   if (ifNoneMatch !== undefined) {
-    if (matches(ifNoneMatch, object.etag, 'weak')) {
+    if (matches(ifNoneMatch, object.etag)) {
       return { outcome: 'not-modified', condition: 'If-None-Match' };
     }
   } else if (
@@ -90,14 +90,15 @@ export function judgeCopySource(
   return verdict.outcome === 'ok' ? undefined : `x-amz-copy-source-${verdict.condition}`;
 }
 
-/** Whether a list of ETags (or `*`) names this one. Quotes may be missing, as many S3 clients leave them out. */
-function matches(list: string, etag: string, comparison: 'strong' | 'weak'): boolean {
+/**
+ * Whether a list of ETags (or `*`) names this one. Quotes may be missing, as many S3 clients leave them out. A weak one is as good, also for
+ * If-Match, which the RFC compares strongly: AWS does not, and a proxy that compresses answers makes their ETags weak.
+ */
+function matches(list: string, etag: string): boolean {
   return list.split(',').some((item) => {
     const candidate = item.trim();
     if (candidate === '*') return true;
-    const weak = candidate.startsWith('W/');
-    if (weak && comparison === 'strong') return false;
-    const tag = weak ? candidate.slice(2) : candidate;
+    const tag = candidate.startsWith('W/') ? candidate.slice(2) : candidate;
     return tag === etag || tag === `"${etag}"`;
   });
 }
@@ -109,7 +110,10 @@ export type WritePrecondition =
   /** The object must have this ETag (without quotes). */
   | { readonly kind: 'if-match'; readonly etag: string };
 
-/** NotImplemented, with AWS's words, for what S3 takes on no write: both at once, `If-None-Match: etag`, `If-Match: *`. */
+/**
+ * NotImplemented, with AWS's words, for what S3 takes on no write: both at once, `If-None-Match: etag`, `If-Match: *`. InvalidArgument for
+ * an empty If-Match.
+ */
 export function readWritePrecondition(headers: Headers): WritePrecondition | undefined {
   const ifMatch = headers.get('if-match');
   const ifNoneMatch = headers.get('if-none-match');
@@ -124,9 +128,19 @@ export function readWritePrecondition(headers: Headers): WritePrecondition | und
     return { kind: 'if-none-match' };
   }
   if (ifMatch === undefined) return undefined;
-  const etag = ifMatch.trim();
+  refuseEmptyIfMatch(ifMatch);
+  const etag = ifMatch.trim().replace(/^"(.*)"$/, '$1');
   if (etag === '*') throw unacceptable('If-Match');
-  return { kind: 'if-match', etag: etag.replace(/^"(.*)"$/, '$1') };
+  return { kind: 'if-match', etag };
+}
+
+/** Of writes and deletes. */
+export function refuseEmptyIfMatch(ifMatch: string): void {
+  if (ifMatch.trim() !== '') return;
+  throw new S3Error('InvalidArgument', {
+    message: 'The value provided for the If-Match query parameter cannot be empty for this API.',
+    extra: { ArgumentName: 'If-Match' },
+  });
 }
 
 function unacceptable(header: string): S3Error {

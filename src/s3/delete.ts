@@ -1,4 +1,5 @@
 import { isAdapterError } from '../../adapters/errors.ts';
+import { refuseEmptyIfMatch } from '../http/conditions.ts';
 import type { Headers } from '../http/headers.ts';
 import { S3Error } from './errors.ts';
 import { unquoteEtag } from './etag.ts';
@@ -13,7 +14,9 @@ export function readDeleteCondition(headers: Headers): string | undefined {
     if (headers.has(name)) throw new S3Error('NotImplemented', { extra: { Header: name } });
   }
   const ifMatch = headers.get('if-match');
-  return ifMatch === undefined ? undefined : unquoteEtag(ifMatch);
+  if (ifMatch === undefined) return undefined;
+  refuseEmptyIfMatch(ifMatch);
+  return unquoteEtag(ifMatch);
 }
 
 /** Deletes an object if its ETag is the one wanted. A missing object is no error, unless a condition names one. */

@@ -89,7 +89,8 @@ describe('reads', () => {
     ['if-match', 'abc', 'ok'],
     ['if-match', '"x", "abc"', 'ok'],
     ['if-match', 'x,abc', 'ok'],
-    ['if-match', 'W/"abc"', 'precondition-failed'],
+    ['if-match', 'W/"abc"', 'ok'],
+    ['if-match', 'W/"x"', 'precondition-failed'],
     ['if-match', '', 'precondition-failed'],
     ['if-match', '"ABC"', 'precondition-failed'],
     ['if-none-match', '*', 'not-modified'],
@@ -156,6 +157,7 @@ describe('writes', () => {
     [{ 'if-none-match': '"abc"' }, 'If-None-Match', notAccepted('If-None-Match')],
     [{ 'if-none-match': '' }, 'If-None-Match', notAccepted('If-None-Match')],
     [{ 'if-match': '*' }, 'If-Match', notAccepted('If-Match')],
+    [{ 'if-match': '"*"' }, 'If-Match', notAccepted('If-Match')],
     [
       { 'if-match': '"abc"', 'if-none-match': '*' },
       'If-Match,If-None-Match',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { casesOf, type World } from '../case.ts';
 import { sourceConditionRows, sourceRows } from './parts.ts';
 import { type Headers, md5OfSomethingElse, onBucket, onObject } from './requests.ts';
-import { conditionRows } from './writes.ts';
+import { conditionRows, emptyIfMatch } from './writes.ts';
 
 const preconditionText = 'At least one of the pre-conditions you specified did not hold';
 const badNumber = 'Part number must be an integer between 1 and 10000, inclusive';
@@ -305,6 +305,14 @@ const deleteCases = [
       preconditionText,
       { Condition: 'If-Match' },
       'backend',
+    ],
+    [
+      'an empty If-Match',
+      onObject('DELETE', { 'if-match': '' }),
+      400,
+      'InvalidArgument',
+      emptyIfMatch,
+      { ArgumentName: 'If-Match' },
     ],
     ...['x-amz-if-match-last-modified-time', 'x-amz-if-match-size'].map(
       (name) =>

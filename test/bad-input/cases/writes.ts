@@ -399,6 +399,8 @@ export const digestRows: ReadonlyArray<
 
 const preconditionText = 'At least one of the pre-conditions you specified did not hold';
 const notImplemented = 'A header you provided implies functionality that is not implemented';
+export const emptyIfMatch =
+  'The value provided for the If-Match query parameter cannot be empty for this API.';
 
 /** Conditions that no write takes. */
 export const conditionRows: ReadonlyArray<
@@ -415,16 +417,27 @@ export const conditionRows: ReadonlyArray<
       additionalMessage: "We don't accept the provided value of If-None-Match header for this API",
     },
   ],
+  ...['*', '"*"'].map(
+    (value) =>
+      [
+        `If-Match: ${value}`,
+        { 'if-match': value },
+        501,
+        'NotImplemented',
+        notImplemented,
+        {
+          Header: 'If-Match',
+          additionalMessage: "We don't accept the provided value of If-Match header for this API",
+        },
+      ] as const,
+  ),
   [
-    'If-Match: *',
-    { 'if-match': '*' },
-    501,
-    'NotImplemented',
-    notImplemented,
-    {
-      Header: 'If-Match',
-      additionalMessage: "We don't accept the provided value of If-Match header for this API",
-    },
+    'an empty If-Match',
+    { 'if-match': '' },
+    400,
+    'InvalidArgument',
+    emptyIfMatch,
+    { ArgumentName: 'If-Match' },
   ],
   [
     'both conditions',
