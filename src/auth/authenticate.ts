@@ -85,6 +85,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     refuseUnsignedHeaders(request.headers, claim.signedHeaders);
     const key = keys.get(credential, claim.scope);
     checkSignature(request, claim, key);
+    refuseStrayToken(claim, credential);
 
     return {
       kind: 'signed',
@@ -122,7 +123,7 @@ function readClaim(request: RequestToAuthenticate, rules: ScopeRules, now: Date)
   const inQuery = queryMechanism(target.query);
   // An empty one claims nothing: S3 takes the request as nobody's.
   if (authorization !== undefined && authorization !== '') {
-    if (inQuery !== undefined) throw twoMechanisms();
+    if (inQuery !== undefined) throw twoMechanisms(authorization);
     return readHeaderAuth(authorization, headers, rules, now);
   }
   if (inQuery === 'sigv2') return refuseSigV2Query(target.query);
@@ -131,11 +132,14 @@ function readClaim(request: RequestToAuthenticate, rules: ScopeRules, now: Date)
   return readQueryAuth(target.query, headers, rules, now);
 }
 
-export function twoMechanisms(): S3Error {
+export function twoMechanisms(authorization?: string): S3Error {
   return new S3Error('InvalidArgument', {
     message:
       'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
-    extra: { ArgumentName: 'Authorization' },
+    extra: {
+      ArgumentName: 'Authorization',
+      ...(authorization !== undefined && { ArgumentValue: authorization }),
+    },
   });
 }
 
@@ -154,10 +158,21 @@ export function checkSessionToken(
     if (sessionToken !== undefined) throw unknownKey(claim.accessKeyId);
     return;
   }
-  if (sessionToken === undefined || !sessionToken.equals(claim.sessionToken)) {
-    throw new S3Error('InvalidToken');
-  }
+  if (sessionToken === undefined) return;
+  if (!sessionToken.equals(claim.sessionToken)) throw invalidToken(claim.sessionToken);
   if (expiresAt !== undefined && now >= expiresAt) throw new S3Error('ExpiredToken');
+}
+
+/** A token beside a key that has none; a wrong signature is told first. InvalidToken */
+export function refuseStrayToken(
+  { sessionToken }: Pick<SignedClaim, 'sessionToken'>,
+  credential: Credential,
+): void {
+  if (sessionToken !== undefined && credential.sessionToken === undefined) throw invalidToken(sessionToken);
+}
+
+function invalidToken(token: string): S3Error {
+  return new S3Error('InvalidToken', { extra: { 'Token-0': token } });
 }
 
 /**

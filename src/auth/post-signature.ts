@@ -4,6 +4,7 @@ import {
   type Authentication,
   type AuthenticatorOptions,
   checkSessionToken,
+  refuseStrayToken,
   scopeRules,
   unknownKey,
 } from './authenticate.ts';
@@ -56,6 +57,7 @@ export function createFormAuthenticator(options: AuthenticatorOptions): Authenti
     if (!signaturesEqual(sign(key, policy), signature)) {
       throw signatureMismatch(accessKeyId, policy, signature);
     }
+    refuseStrayToken(claim, credential);
 
     return {
       kind: 'signed',

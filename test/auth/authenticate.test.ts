@@ -45,7 +45,12 @@ describe('the key', () => {
     });
   const asTemporary = { accessKeyId: temporary.accessKeyId, secret: 'temporary secret' };
   const token = (value: string) => ({ ...asTemporary, headers: { 'x-amz-security-token': value } });
-  const invalidToken = [400, 'InvalidToken', 'The provided token is malformed or otherwise invalid.', {}];
+  const invalidToken = [
+    400,
+    'InvalidToken',
+    'The provided token is malformed or otherwise invalid.',
+    { 'Token-0': 'x' },
+  ];
 
   test('must be known, in the header and in the query', () => {
     expect(answer(signedRequest({ accessKeyId: 'AKIANOBODY' }))).toEqual(unknown('AKIANOBODY'));
@@ -76,6 +81,11 @@ describe('the key', () => {
   test('without a session token takes none', () => {
     const request = signedRequest({ headers: { 'x-amz-security-token': 'x' } });
     expect(answer(request)).toEqual(invalidToken);
+  });
+
+  test('without a session token is judged by its signature first', () => {
+    const forged = { secret: 'other', headers: { 'x-amz-security-token': 'x' } };
+    expect(refusal(signedRequest(forged)).code).toBe('SignatureDoesNotMatch');
   });
 
   test('with a session token ends with it', () => {
