@@ -6,7 +6,7 @@ export type Headers = ReadonlyMap<string, string>;
 
 /**
  * From `IncomingMessage.rawHeaders`: Node's own `headers` drops repetitions of some names and joins the rest by `, `, while AWS joins
- * user metadata, and signers their canonical headers, by a bare comma.
+ * user metadata, and signers their canonical headers, by a bare comma. NotImplemented for two of Authorization.
  */
 export function readHeaders(rawHeaders: readonly string[]): Headers {
   const headers = new Map<string, string>();
@@ -14,6 +14,9 @@ export function readHeaders(rawHeaders: readonly string[]): Headers {
     const name = (rawHeaders[index] ?? '').toLowerCase();
     const value = rawHeaders[index + 1] ?? '';
     const earlier = headers.get(name);
+    if (name === 'authorization' && earlier !== undefined) {
+      throw new S3Error('NotImplemented', { extra: { Header: 'Authorization' } });
+    }
     headers.set(name, earlier === undefined ? value : `${earlier},${value}`);
   }
   return headers;

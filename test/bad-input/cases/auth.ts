@@ -108,6 +108,14 @@ export const authCases = [
           `${malformed}missing ${name}.`,
         ] as const,
     ),
+    [
+      'two of the header',
+      put({ unsignedHeaders: { authorization: [`Credential=${accessKeyId}`, 'again'] } }),
+      501,
+      'NotImplemented',
+      'A header you provided implies functionality that is not implemented',
+      { Header: 'Authorization' },
+    ],
     ['a credential that is none', signed('abc'), 400, 'AuthorizationHeaderMalformed', malformed + form],
     [
       'a credential with a bad date',
