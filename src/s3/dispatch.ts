@@ -193,7 +193,8 @@ function judge(operation: Operation, target: Target, headers: Headers, auth: Aut
       extra: { ArgumentName: 'x-amz-copy-source', ArgumentValue: headers.get('x-amz-copy-source') ?? '' },
     });
   }
-  if (target.query.has('partNumber') && !target.query.has('uploadId') && operation.route.method === 'PUT') {
+  const uploadId = target.query.get('uploadId') ?? '';
+  if (target.query.has('partNumber') && uploadId === '' && operation.route.method === 'PUT') {
     throw new S3Error('InvalidArgument', {
       message: 'This operation does not accept partNumber without uploadId',
       extra: { ArgumentName: 'partNumber', ArgumentValue: 'partNumber' },

@@ -87,6 +87,20 @@ export function partTests(subject: Subject): void {
       },
     );
 
+    it('takes a part number with a plus sign', async () => {
+      const bucket = await subject.bucket();
+      const upload = await begin(subject, bucket, 'plus');
+      const answer = await send(subject.endpoint, {
+        method: 'PUT',
+        path: `/${bucket}/plus`,
+        query: { partNumber: '+7', uploadId: upload.id },
+        body: 'x',
+      });
+      expect(answer.status).toBe(200);
+      const { Parts } = await subject.client.send(new ListPartsCommand(upload.address));
+      expect(Parts?.map((part) => part.PartNumber)).toEqual([7]);
+    });
+
     it('takes part 10,000 beside part 1', async () => {
       const bucket = await subject.bucket();
       const upload = await begin(subject, bucket, 'far apart');

@@ -16,9 +16,9 @@ export const listMultipartUploads: Operation = {
   async handle(context) {
     const { bucket, gateway } = context;
     const { query } = context.target;
+    const limit = Math.min(integerParameter(context, 'max-uploads', pageLimit), pageLimit);
     const encoding = encodingType(context);
     const encode = encoding === 'url' ? encodeListingText : (text: string) => text;
-    const limit = Math.min(integerParameter(context, 'max-uploads', pageLimit), pageLimit);
     const prefix = query.get('prefix') ?? '';
     const delimiter = query.get('delimiter') ?? '';
     const keyMarker = query.get('key-marker') ?? '';

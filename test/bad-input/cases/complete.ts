@@ -538,6 +538,20 @@ export const listCases = [
       { ArgumentName: 'upload-id-marker', ArgumentValue: '../x' },
     ],
     [
+      'a count, an encoding and an upload marker that are none',
+      onBucket('GET', {
+        uploads: '',
+        'max-uploads': 'abc',
+        'encoding-type': 'x',
+        'key-marker': 'a',
+        'upload-id-marker': '../x',
+      }),
+      400,
+      'InvalidArgument',
+      'Provided max-uploads not an integer or within integer range',
+      { ArgumentName: 'max-uploads', ArgumentValue: 'abc' },
+    ],
+    [
       'a key',
       ({ bucket }) => ({ method: 'GET', path: `/${bucket}/plain`, query: { uploads: '' } }),
       400,

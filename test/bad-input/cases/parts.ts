@@ -23,7 +23,7 @@ const without = (name: string): Headers =>
 const sseArgument = { ArgumentName: 'x-amz-server-side-encryption' };
 const crc32x = 'jNwQgw==';
 
-const numbers = ['0', '-1', '10001', 'abc', '', '1.5', '1e3', '+1', ' 1', '99999999999999999999', '0x1'];
+const numbers = ['0', '-1', '10001', 'abc', '', '1.5', '1e3', '++1', ' 1', '99999999999999999999', '0x1'];
 
 /** Every way of naming an upload that is not there. */
 export const lostUploads = (
@@ -94,9 +94,17 @@ export const uploadPartCases = [
     [
       'a part number that is none, of an upload that is none',
       part({}, 'undeclared', { partNumber: '0', uploadId: 'none' }),
+      404,
+      'NoSuchUpload',
+      noSuchUpload,
+    ],
+    [
+      'an empty upload ID',
+      part({}, 'undeclared', { uploadId: '' }),
       400,
       'InvalidArgument',
-      badNumber,
+      'This operation does not accept partNumber without uploadId',
+      { ArgumentName: 'partNumber', ArgumentValue: 'partNumber' },
     ],
     [
       'no part number',
