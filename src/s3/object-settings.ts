@@ -24,11 +24,27 @@ const storageClasses: ReadonlySet<string> = new Set([
 export function readObjectSettings(headers: Headers): ObjectSettings {
   refuseUnsupported(headers);
   const tags = readTags(headers);
+  const kept = { ...readObjectHeaders(headers), ...readOwnHeaders(headers) };
+  requireSystemSize(kept);
   return {
-    headers: { ...readObjectHeaders(headers), ...readOwnHeaders(headers) },
+    headers: kept,
     metadata: readUserMetadata(headers),
     ...(tags !== undefined && { tags }),
   };
+}
+
+/** "The size of system-defined metadata is limited to 2 KB": names and values, in bytes. The storage class does not count. */
+const maxSystemBytes = 2048;
+
+/** What a request says of an object in headers that are not metadata of its own: MetadataTooLarge above 2 KiB in all. */
+export function requireSystemSize(kept: Readonly<Record<string, string>>): void {
+  let size = 0;
+  for (const [name, value] of Object.entries(kept)) {
+    // One character is one byte: they are latin1.
+    if (name !== 'x-amz-storage-class') size += name.length + value.length;
+  }
+  if (size <= maxSystemBytes) return;
+  throw new S3Error('MetadataTooLarge', { extra: { Size: size, MaxSizeAllowed: maxSystemBytes } });
 }
 
 export function readTags(headers: Headers): Readonly<Record<string, string>> | undefined {

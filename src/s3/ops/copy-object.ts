@@ -18,7 +18,13 @@ import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { hashStream } from '../hashed-stream.ts';
 import { checksumElements, objectChecksumOf } from '../object-checksum.ts';
-import { type ObjectSettings, readOwnHeaders, readTags, refuseUnsupported } from '../object-settings.ts';
+import {
+  type ObjectSettings,
+  readOwnHeaders,
+  readTags,
+  refuseUnsupported,
+  requireSystemSize,
+} from '../object-settings.ts';
 import type { Operation, RequestContext } from '../operation.ts';
 import { plainSizeOf } from '../read.ts';
 import { xmlReply } from '../reply.ts';
@@ -128,8 +134,10 @@ function copiedSettings(
   } = attributes.headers;
   const replace = directives.metadata === 'REPLACE';
   const tags = directives.tagging === 'REPLACE' ? readTags(headers) : attributes.tags;
+  const given = { ...(replace && readObjectHeaders(headers)), ...readOwnHeaders(headers) };
+  requireSystemSize(given);
   return {
-    headers: { ...(replace ? readObjectHeaders(headers) : sourceHeaders), ...readOwnHeaders(headers) },
+    headers: replace ? given : { ...sourceHeaders, ...given },
     metadata: replace ? ownMetadata : attributes.metadata,
     ...(tags !== undefined && { tags }),
   };

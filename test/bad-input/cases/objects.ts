@@ -215,6 +215,22 @@ const copyCases = casesOf('CopyObject', [
     { Size: '2049', MaxSizeAllowed: '2048' },
   ],
   [
+    'headers above 2 KiB',
+    copy({ 'x-amz-metadata-directive': 'REPLACE', 'content-disposition': 'd'.repeat(3000) }),
+    400,
+    'MetadataTooLarge',
+    'Your metadata headers exceed the maximum allowed metadata size',
+    { Size: '3019', MaxSizeAllowed: '2048' },
+  ],
+  [
+    'a redirect above 2 KiB',
+    copy({ 'x-amz-website-redirect-location': `/${'r'.repeat(2017)}` }),
+    400,
+    'MetadataTooLarge',
+    'Your metadata headers exceed the maximum allowed metadata size',
+    { Size: '2049', MaxSizeAllowed: '2048' },
+  ],
+  [
     'a metadata directive that is none',
     copy({ 'x-amz-metadata-directive': 'MERGE' }),
     400,

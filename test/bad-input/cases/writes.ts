@@ -27,6 +27,14 @@ const settings: ReadonlyArray<
     { Size: '2049', MaxSizeAllowed: '2048' },
   ],
   [
+    'other headers above 2 KiB',
+    { 'content-disposition': 'd'.repeat(2000), 'cache-control': 'x'.repeat(17) },
+    400,
+    'MetadataTooLarge',
+    'Your metadata headers exceed the maximum allowed metadata size',
+    { Size: '2049', MaxSizeAllowed: '2048' },
+  ],
+  [
     'a public ACL',
     { 'x-amz-acl': 'public-read' },
     400,
@@ -95,7 +103,7 @@ const settings: ReadonlyArray<
         "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
       ] as const,
   ),
-  ...['a=1&a=2', 'a=%zz', 'a=%ff', 'a=%', 'a&a', 'a=1&b=2&a=1', '%c3%28=1', '=', '=1', 'a=1&=2'].map(
+  ...['a=1&a=2', 'a=%zz', 'a=%', 'a&a', 'a=1&b=2&a=1', '=', '=1', 'a=1&=2'].map(
     (tags) =>
       [
         `the tags ${tags}`,
@@ -120,6 +128,8 @@ const settings: ReadonlyArray<
     ['a%5Bb%5D=1', 'The TagKey you have provided is invalid'],
     [`k=${'v'.repeat(257)}`, 'The TagValue you have provided is invalid'],
     ['a=%0A', 'The TagValue you have provided is invalid'],
+    ['a=%ff', 'The TagValue you have provided is invalid'],
+    ['%c3%28=1', 'The TagKey you have provided is invalid'],
     ['a=b%2Cc', 'The TagValue you have provided is invalid'],
     ['a=%3Cb%3E', 'The TagValue you have provided is invalid'],
     ['a=%22b%22', 'The TagValue you have provided is invalid'],
