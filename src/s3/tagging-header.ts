@@ -1,4 +1,5 @@
 /** Object tags ("Categorizing your objects using tags"): the x-amz-tagging header, and the rules of every tag set. Pure. */
+import { unescape as percentDecoded } from 'node:querystring';
 import { S3Error } from './errors.ts';
 
 export type Tags = Readonly<Record<string, string>>;
@@ -73,13 +74,11 @@ function invalidTag(message: string, extra: Readonly<Record<string, string>>): S
   return new S3Error('InvalidTag', { message, extra });
 }
 
-/** `undefined` when a percent sequence is broken or not UTF-8, and of a comma that is not encoded: in a header it separates values. */
+/**
+ * `undefined` when a percent sequence is broken, and of a comma that is not encoded: in a header it separates values. Bytes that are not
+ * UTF-8 become U+FFFD, which no tag may have.
+ */
 function decodeField(text: string): string | undefined {
-  if (text.includes(',')) return undefined;
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch (error) {
-    if (error instanceof URIError) return undefined;
-    throw error;
-  }
+  if (text.includes(',') || /%(?![\da-f]{2})/i.test(text)) return undefined;
+  return percentDecoded(text.replaceAll('+', ' '));
 }

@@ -27,7 +27,7 @@ describe('refuses', () => {
     ['a value without a key', 'a=1&=2'],
     ['an equals sign alone', '='],
     ['a broken percent sequence', 'a=%zz'],
-    ['bytes that are not UTF-8', 'a=%ff'],
+    ['a percent sequence that ends too soon', 'a=%A'],
     ['commas for ampersands', 'a=1,b=2'],
   ])('%s', (_, header) => {
     expect(() => parseTaggingHeader(header)).toThrow(
@@ -52,6 +52,8 @@ describe('refuses', () => {
     ['a key of 129 characters', `${'k'.repeat(129)}=1`, 'The TagKey you have provided is invalid'],
     ['a character that is not allowed', 'a%23=1', 'The TagKey you have provided is invalid'],
     ['a control character', 'a=%0A', 'The TagValue you have provided is invalid'],
+    ['a key of bytes that are not UTF-8', '%ff=1', 'The TagKey you have provided is invalid'],
+    ['a value of bytes that are not UTF-8', 'a=%ff', 'The TagValue you have provided is invalid'],
     ['a value of 257 characters', `a=${'v'.repeat(257)}`, 'The TagValue you have provided is invalid'],
     ['a key of the system', 'aws:a=1', 'Your TagKey cannot be prefixed with aws:'],
   ])('%s', (_, header, message) => {
