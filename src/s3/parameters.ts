@@ -82,20 +82,15 @@ export function refuseVersionId(context: RequestContext): void {
 
 const maxPartNumber = 10_000;
 
-/** `partNumber` of a part upload, 1 to 10,000; `undefined` where it is anything else. */
-export function partNumberOf(context: RequestContext): number | undefined {
-  const text = partNumberText(context);
+/** `partNumber` of a part upload: 1 to 10,000. */
+export function partNumberParameter(context: RequestContext): number {
+  const text = context.target.query.get('partNumber') ?? '';
   const value = /^\+?\d{1,9}$/.test(text) ? Number(text) : 0;
-  return value < 1 || value > maxPartNumber ? undefined : value;
-}
-
-export function invalidPartNumber(context: RequestContext): S3Error {
-  return new S3Error('InvalidArgument', {
-    message: `Part number must be an integer between 1 and ${maxPartNumber}, inclusive`,
-    extra: { ArgumentName: 'partNumber', ArgumentValue: partNumberText(context) },
-  });
-}
-
-function partNumberText({ target }: RequestContext): string {
-  return target.query.get('partNumber') ?? '';
+  if (value < 1 || value > maxPartNumber) {
+    throw new S3Error('InvalidArgument', {
+      message: `Part number must be an integer between 1 and ${maxPartNumber}, inclusive`,
+      extra: { ArgumentName: 'partNumber', ArgumentValue: text },
+    });
+  }
+  return value;
 }

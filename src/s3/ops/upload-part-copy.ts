@@ -9,7 +9,7 @@ import { hashStream } from '../hashed-stream.ts';
 import { partAlgorithm, storePart } from '../multipart/store-part.ts';
 import { openUpload, settingsOf } from '../multipart/upload.ts';
 import type { Operation } from '../operation.ts';
-import { invalidPartNumber, partNumberOf } from '../parameters.ts';
+import { partNumberParameter } from '../parameters.ts';
 import { plainSizeOf } from '../read.ts';
 import { xmlReply } from '../reply.ts';
 import { refuseBody } from '../request-body.ts';
@@ -25,10 +25,9 @@ export const uploadPartCopy: Operation = {
   slow: true,
   async handle(context) {
     const { gateway, headers, signal } = context;
-    const partNumber = partNumberOf(context);
+    const partNumber = partNumberParameter(context);
     refuseBody(context);
     const { part: current, upload } = await openUpload(context, partNumber);
-    if (partNumber === undefined) throw invalidPartNumber(context);
     const settings = settingsOf(upload);
     const encryption = partEncryption(context, settings.encryption);
     const source = parseCopySource(headers.get('x-amz-copy-source') ?? '', gateway.settings.accessPoints);

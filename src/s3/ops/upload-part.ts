@@ -4,7 +4,7 @@ import { quoteEtag } from '../etag.ts';
 import { judgePartChecksum, partAlgorithm, storePart } from '../multipart/store-part.ts';
 import { openUpload, settingsOf, type UploadSettings } from '../multipart/upload.ts';
 import type { Operation, RequestContext } from '../operation.ts';
-import { invalidPartNumber, partNumberOf } from '../parameters.ts';
+import { partNumberParameter } from '../parameters.ts';
 import { emptyReply } from '../reply.ts';
 
 export const uploadPart: Operation = {
@@ -13,10 +13,8 @@ export const uploadPart: Operation = {
   route: { method: 'PUT', on: 'object', sub: 'uploadId' },
   body: 'object',
   async handle(context) {
-    const partNumber = partNumberOf(context);
-    // Where both are wrong, AWS tells of the upload.
+    const partNumber = partNumberParameter(context);
     const { part: current, upload } = await openUpload(context, partNumber);
-    if (partNumber === undefined) throw invalidPartNumber(context);
     const settings = settingsOf(upload);
     const encryption = partEncryption(context, settings.encryption);
     const { checksum: declared } = settings;

@@ -94,9 +94,9 @@ export const uploadPartCases = [
     [
       'a part number that is none, of an upload that is none',
       part({}, 'undeclared', { partNumber: '0', uploadId: 'none' }),
-      404,
-      'NoSuchUpload',
-      noSuchUpload,
+      400,
+      'InvalidArgument',
+      badNumber,
     ],
     [
       'an empty upload ID',
