@@ -139,21 +139,20 @@ async function judge(context: RequestContext, call: CompleteCall): Promise<Judge
   ]);
   // Another attempt has finished it since.
   if (stored === undefined) return settled(context, call);
+  // An upload that may have been published by an attempt that was cut off is judged by what that attempt planned.
+  const ours = live?.attributes.uploadId === upload.uploadId;
+  const base = ours ? { version: live.version } : pinned(condition, live, settings.base, key);
   judgeChecksumType(claims, settings.checksum);
   const byNumber = new Map(stored.parts.map((part) => [part.partNumber, part]));
   const parts = judgeParts(listed, byNumber, settings.checksum, upload.uploadId);
-  const attributes = finishedAttributes(upload.uploadId, settings, parts, gateway.settings.defaultChecksum);
-  judgeObjectChecksum(claims, attributes.checksum, settings.checksum !== undefined);
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   judgeObjectSize(claims, size);
   const { maxObjectSize } = storage.capabilities;
   if (size > maxObjectSize) {
     throw new S3Error('EntityTooLarge', { extra: { ProposedSize: size, MaxSizeAllowed: maxObjectSize } });
   }
-  // An upload that may have been published by an attempt that was cut off is judged by what that attempt planned.
-  const ours = live?.attributes.uploadId === upload.uploadId;
-  // AWS looks at the condition last: what is wrong with the parts is told first.
-  const base = ours ? { version: live.version } : pinned(condition, live, settings.base, key);
+  const attributes = finishedAttributes(upload.uploadId, settings, parts, gateway.settings.defaultChecksum);
+  judgeObjectChecksum(claims, attributes.checksum, settings.checksum !== undefined);
 
   const used = new Set(parts);
   return {

@@ -3,7 +3,6 @@ import type { UploadView } from '../../uploads/types.ts';
 import { expirationOfUpload } from '../bucket/lifecycle-headers.ts';
 import { readingKey } from '../encryption/customer-key.ts';
 import { methodHeaders, requireUploadKey } from '../encryption/write.ts';
-import { S3Error } from '../errors.ts';
 import { quoteEtag } from '../etag.ts';
 import { type Completion, completeUpload, judgeCondition } from '../multipart/complete.ts';
 import { completionDigest, readClaims } from '../multipart/complete-request.ts';
@@ -26,9 +25,9 @@ export const completeMultipartUpload: Operation = {
   slow: true,
   async handle(context) {
     const document = await context.body.read(maxCompleteBytes, 'object');
-    const condition = readWritePrecondition(context.headers);
     const view = await viewUpload(context);
     const { uploadId } = view.upload;
+    const condition = readWritePrecondition(context.headers);
     // A header that cannot be is refused of replays too, whose conditions and claims nobody looks at.
     const claims = readClaims(context.headers);
     const { encryption } = settingsOf(view.upload);
@@ -62,9 +61,8 @@ async function listedParts(
   try {
     return parseCompleteMultipartUpload(document, view.upload.uploadId);
   } catch (error) {
-    // The condition comes before a document that lists nothing, and behind what is wrong with a list, as on AWS.
-    const isList = error instanceof S3Error && error.code === 'InvalidPartOrder';
-    if (condition !== undefined && view.status !== 'completed' && !isList) {
+    // The condition comes first, and is judged together with the parts where there are some.
+    if (condition !== undefined && view.status !== 'completed') {
       await judgeCondition(context, view.upload, condition);
     }
     throw error;

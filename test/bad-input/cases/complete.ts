@@ -324,68 +324,6 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
         { Condition: 'If-None-Match' },
       ] as const,
   ),
-  ...(
-    [
-      ['a part that was not uploaded', [{ number: '9', etag: otherEtag }], 'InvalidPart', notFound],
-      ['another ETag', [{ number: '1', etag: otherEtag }], 'InvalidPart', notFound],
-      [
-        'a descending list',
-        [
-          { number: '2', etag: 'x' },
-          { number: '1', etag: 'x' },
-        ],
-        'InvalidPartOrder',
-        order,
-      ],
-    ] as const
-  ).map(
-    ([what, parts, code, message]) =>
-      [
-        `If-None-Match: * where there is an object, and ${what}`,
-        complete(() => parts, { 'if-none-match': '*' }),
-        400,
-        code,
-        message,
-      ] as const,
-  ),
-  [
-    'If-None-Match: * where there is an object, and parts that are too small',
-    complete(
-      ({ etags }) => [
-        { number: '1', etag: etags[0] },
-        { number: '2', etag: etags[1] },
-      ],
-      { 'if-none-match': '*' },
-    ),
-    400,
-    'EntityTooSmall',
-    'Your proposed upload is smaller than the minimum allowed size',
-  ],
-  [
-    'If-None-Match: * where there is an object, and another size',
-    complete(one, { 'if-none-match': '*', 'x-amz-mp-object-size': '999' }),
-    400,
-    'InvalidRequest',
-    "The provided 'x-amz-mp-object-size' header value 999 does not match what was computed: 100",
-  ],
-  [
-    'another size, and the checksum of another object',
-    complete(oneWithCrc, { 'x-amz-mp-object-size': '999', 'x-amz-checksum-crc32': 'AAAAAA==' }, 'composite'),
-    400,
-    'BadDigest',
-    'The crc32 you specified did not match the calculated checksum.',
-  ],
-  [
-    'both conditions, of an upload that there is not',
-    onUpload('POST', 'undeclared', {
-      query: { uploadId: 'none' },
-      headers: { 'if-match': '*', 'if-none-match': '*' },
-      body: '<',
-    }),
-    501,
-    'NotImplemented',
-    'A header you provided implies functionality that is not implemented',
-  ],
   [
     'If-Match of an object that is not there, and an empty list',
     onUpload('POST', 'full', { headers: { 'if-match': '"abc"' }, body: document([]) }),
