@@ -154,7 +154,8 @@ export class ChunkedDecoder {
     if (this.#decoded > this.#decodedLength) throw new S3Error('IncompleteBody');
     if (size > 0 && this.#chunks > 0 && this.#chunkSize < this.#minChunkSize) {
       throw new S3Error('InvalidChunkSizeError', {
-        extra: { Chunk: this.#chunks, BadChunkSize: this.#chunkSize },
+        // AWS names the chunk behind it, at which it turned out not to be the last.
+        extra: { Chunk: this.#chunks + 1, BadChunkSize: this.#chunkSize },
       });
     }
     this.#signatures?.begin(chunkSignature(match[2] ?? ''));

@@ -59,7 +59,7 @@ export const s3Errors = {
     message: 'The value of the expected bucket owner parameter must be an AWS account ID.',
   },
   InvalidChunkSizeError: {
-    status: 400,
+    status: 403,
     message: 'Only the last chunk is allowed to have a size less than 8192 bytes',
   },
   InvalidDigest: { status: 400, message: 'The Content-MD5 you specified was invalid.' },

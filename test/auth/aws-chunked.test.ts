@@ -357,10 +357,10 @@ describe('the smallest chunk', () => {
     const options = { ...unsigned(8192 + 8191 + 1), minChunkSize: 8192 };
     const error = refusal(() => decode(options, [encodeUnsigned(three(8191))]));
     expect([error.status, error.code, error.message, error.extra]).toEqual([
-      400,
+      403,
       'InvalidChunkSizeError',
       'Only the last chunk is allowed to have a size less than 8192 bytes',
-      { Chunk: 2, BadChunkSize: 8191 },
+      { Chunk: 3, BadChunkSize: 8191 },
     ]);
     const fine = { ...unsigned(8192 + 8192 + 1), minChunkSize: 8192 };
     expect(decode(fine, [encodeUnsigned(three(8192))]).body.length).toBe(16_385);
