@@ -47,9 +47,9 @@ function withoutAwsChunked(encoding: string): string {
   if (!/aws-chunked/i.test(encoding)) return encoding;
   return encoding
     .split(',')
-    .map((token) => token.trim())
-    .filter((token) => token !== '' && token.toLowerCase() !== 'aws-chunked')
-    .join(',');
+    .filter((token) => token.trim() !== '' && token.trim().toLowerCase() !== 'aws-chunked')
+    .join(',')
+    .trim();
 }
 
 const metadataPrefix = 'x-amz-meta-';

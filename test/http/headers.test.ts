@@ -39,7 +39,9 @@ describe('headers that an object keeps', () => {
     ['AWS-Chunked', undefined],
     ['gzip,aws-chunked', 'gzip'],
     ['aws-chunked, gzip', 'gzip'],
-    ['aws-chunked,gzip , br,aws-chunked', 'gzip,br'],
+    ['gzip, aws-chunked, br', 'gzip, br'],
+    ['gzip,aws-chunked,br', 'gzip,br'],
+    ['aws-chunked,gzip , br,aws-chunked', 'gzip , br'],
     ['gzip , br', 'gzip , br'],
     ['x-aws-chunked', 'x-aws-chunked'],
   ])('Content-Encoding %j is kept as %j', (sent, kept) => {
