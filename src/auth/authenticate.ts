@@ -123,7 +123,7 @@ function readClaim(request: RequestToAuthenticate, rules: ScopeRules, now: Date)
   const inQuery = queryMechanism(target.query);
   // An empty one claims nothing: S3 takes the request as nobody's.
   if (authorization !== undefined && authorization !== '') {
-    if (inQuery !== undefined) throw twoMechanisms(authorization);
+    if (inQuery !== undefined) throw twoMechanisms();
     return readHeaderAuth(authorization, headers, rules, now);
   }
   if (inQuery === 'sigv2') return refuseSigV2Query(target.query);
@@ -132,14 +132,12 @@ function readClaim(request: RequestToAuthenticate, rules: ScopeRules, now: Date)
   return readQueryAuth(target.query, headers, rules, now);
 }
 
-export function twoMechanisms(authorization?: string): S3Error {
+export function twoMechanisms(): S3Error {
   return new S3Error('InvalidArgument', {
     message:
       'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
-    extra: {
-      ArgumentName: 'Authorization',
-      ...(authorization !== undefined && { ArgumentValue: authorization }),
-    },
+    // AWS repeats the header, and a token where that is wrong: both may be somebody's secrets, and errors end up in logs.
+    extra: { ArgumentName: 'Authorization' },
   });
 }
 
@@ -159,7 +157,7 @@ export function checkSessionToken(
     return;
   }
   if (sessionToken === undefined) return;
-  if (!sessionToken.equals(claim.sessionToken)) throw invalidToken(claim.sessionToken);
+  if (!sessionToken.equals(claim.sessionToken)) throw new S3Error('InvalidToken');
   if (expiresAt !== undefined && now >= expiresAt) throw new S3Error('ExpiredToken');
 }
 
@@ -168,11 +166,7 @@ export function refuseStrayToken(
   { sessionToken }: Pick<SignedClaim, 'sessionToken'>,
   credential: Credential,
 ): void {
-  if (sessionToken !== undefined && credential.sessionToken === undefined) throw invalidToken(sessionToken);
-}
-
-function invalidToken(token: string): S3Error {
-  return new S3Error('InvalidToken', { extra: { 'Token-0': token } });
+  if (sessionToken !== undefined && credential.sessionToken === undefined) throw new S3Error('InvalidToken');
 }
 
 /**

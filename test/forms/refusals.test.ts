@@ -266,7 +266,6 @@ describe('a form that is answered or refused', () => {
         400,
         'InvalidToken',
         'The provided token is malformed or otherwise invalid.',
-        { 'Token-0': 'x' },
       ],
       [
         'a session token that nobody issued beside another signature',
