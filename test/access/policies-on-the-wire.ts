@@ -367,6 +367,21 @@ export function policyTests(shared: SharedGateway): void {
       expect([copy.status, copy.element('Code')]).toEqual([status, code]);
     });
 
+    it('is nobody to a bucket that is to be made, and to forms', async () => {
+      const headers = { 'x-amz-expected-bucket-owner': '210987654321' };
+      const bucket = await shared.bucket();
+      const made = await shared.raw({ method: 'PUT', path: `/${bucket}-2`, headers });
+      expect(made.status).toBe(200);
+      const form = await shared.raw({
+        method: 'POST',
+        path: `/${bucket}`,
+        headers: { ...headers, 'content-type': 'multipart/form-data; boundary=x' },
+        body: '--x--',
+        anonymous: true,
+      });
+      expect([form.status, form.element('Code')]).toEqual([400, 'InvalidArgument']);
+    });
+
     it('pays nothing to a bucket without requester pays', async () => {
       const bucket = await shared.bucket();
       await shared.put(bucket, 'key');

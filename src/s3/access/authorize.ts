@@ -22,9 +22,14 @@ export function accessOf(gateway: Gateway): AccessSettings {
   return gateway.access ?? plainAccess;
 }
 
+/** They do not read `x-amz-expected-bucket-owner` ("CreateBucket", "POST Object"). */
+const expectsNoOwner: ReadonlySet<string> = new Set(['CreateBucket', 'PostObject']);
+
 /** Runs the operation if its caller may. What it says of keys that are not there is told only to who may list them. */
 export async function handleIfAllowed(operation: Operation, context: RequestContext): Promise<Reply> {
-  if (context.bucket !== '') requireExpectedOwner(context.headers, accessOf(context.gateway).accountId);
+  if (context.bucket !== '' && !expectsNoOwner.has(operation.action)) {
+    requireExpectedOwner(context.headers, accessOf(context.gateway).accountId);
+  }
   if (operation.asksItself !== true) await requireOperation(operation, context);
   try {
     return await operation.handle(context);
