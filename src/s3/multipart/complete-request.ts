@@ -80,17 +80,33 @@ export function judgeObjectSize({ size: claimed }: CompletionClaims, size: numbe
   );
 }
 
+/** The algorithms of 2026: AWS refuses their values where the upload declared none, and ignores those of the older ones. */
+const neverIgnored: ReadonlySet<ChecksumAlgorithm> = new Set([
+  'MD5',
+  'SHA512',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
+]);
+
 /**
- * The whole object's checksum in a header. It is ignored when the upload declared no algorithm, and a FULL_OBJECT value counts also without
- * `x-amz-checksum-type`: AWS refuses that as BadDigest, but tools that know only S3's documentation send it.
+ * The whole object's checksum in a header. When the upload declared no algorithm it is ignored, or InvalidRequest for the newer
+ * algorithms. A FULL_OBJECT value counts also without `x-amz-checksum-type`: AWS refuses that as BadDigest, but tools that know only S3's
+ * documentation send it.
  */
 export function judgeObjectChecksum(
   { checksum: claimed }: CompletionClaims,
   checksum: ObjectChecksum | undefined,
   declared: boolean,
 ): void {
-  if (claimed === undefined || !declared || checksum === undefined) return;
+  if (claimed === undefined) return;
   const { algorithm, value: sent } = claimed;
+  if (!declared && neverIgnored.has(algorithm)) {
+    throw invalidRequest(
+      `Checksum Type mismatch occurred, expected checksum Type: null, actual checksum Type: ${algorithm.toLowerCase()}`,
+    );
+  }
+  if (!declared || checksum === undefined) return;
   const value = withoutPartCount(sent);
   const matches =
     checksum.algorithm === algorithm &&

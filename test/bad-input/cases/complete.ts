@@ -274,6 +274,13 @@ export const completeCases = casesOf('CompleteMultipartUpload', [
     'The crc32 you specified did not match the calculated checksum.',
   ],
   [
+    'a checksum of a newer algorithm of an upload that declared none',
+    complete(one, { 'x-amz-checksum-xxhash64': 'AAAAAAAAAAA=' }),
+    400,
+    'InvalidRequest',
+    'Checksum Type mismatch occurred, expected checksum Type: null, actual checksum Type: xxhash64',
+  ],
+  [
     'two checksums of the object',
     complete(one, { 'x-amz-checksum-crc32': 'AAAAAA==', 'x-amz-checksum-crc32c': 'AAAAAA==' }, 'full'),
     400,
