@@ -113,13 +113,17 @@ export function readQueryAuth(query: Query, headers: Headers, rules: ScopeRules,
   };
 }
 
-/** Parameters named `x-amz-…` in any case, by lower-case name; repeated ones joined as headers are. */
+/**
+ * Parameters named `x-amz-…` in any case, by lower-case name. Of those that authenticate the first counts; others that are repeated are
+ * joined as headers are.
+ */
 function amzParameters(query: Query): Map<string, string> {
   const parameters = new Map<string, string>();
   for (const [name, value] of query) {
     const lower = name.toLowerCase();
     if (!lower.startsWith('x-amz-')) continue;
     const earlier = parameters.get(lower);
+    if (earlier !== undefined && authParameters.has(lower)) continue;
     parameters.set(lower, earlier === undefined ? value : `${earlier},${value}`);
   }
   return parameters;
