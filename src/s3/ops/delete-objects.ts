@@ -5,7 +5,6 @@ import { fromAdapterError } from '../adapter-errors.ts';
 import { mapConcurrently } from '../concurrency.ts';
 import { deleteConditionally } from '../delete.ts';
 import { S3Error } from '../errors.ts';
-import { keyProblem } from '../names.ts';
 import type { Operation, RequestContext } from '../operation.ts';
 import { xmlReply } from '../reply.ts';
 import { maxDeleteBytes, type ObjectToDelete, parseDeleteObjects } from '../xml/delete-objects.ts';
@@ -46,8 +45,6 @@ async function deleteOne(
   const { bucket, gateway } = context;
   const { key, versionId, ifMatch } = object;
   try {
-    const problem = keyProblem(key);
-    if (problem !== undefined) throw problem;
     const action = permissionFor('s3:DeleteObject', versionId !== undefined);
     const known = { ifMatch };
     await requireAccess(context, { action, bucket, key }, known);

@@ -1,6 +1,7 @@
 /** The body of DeleteObjects. */
 import { S3Error } from '../errors.ts';
 import { unquoteEtag } from '../etag.ts';
+import { keyProblem } from '../names.ts';
 import {
   childrenNamed,
   malformedXml,
@@ -11,7 +12,7 @@ import {
 } from '../xml.ts';
 
 export interface ObjectToDelete {
-  /** Untrimmed, never empty. Its length is not judged here. */
+  /** Untrimmed, never empty. */
   readonly key: string;
   readonly versionId?: string;
   /** Delete only while the object has this ETag (without quotes; `*` is any). */
@@ -28,7 +29,7 @@ export interface DeleteObjectsRequest {
 export const maxDeleteBytes = 8 * 1024 * 1024;
 const maxObjects = 1000;
 
-/** Throws MaxMessageLengthExceeded, MalformedXML, and NotImplemented for the conditions of directory buckets. */
+/** Throws MaxMessageLengthExceeded, MalformedXML, KeyTooLongError, and NotImplemented for the conditions of directory buckets. */
 export function parseDeleteObjects(body: Uint8Array): DeleteObjectsRequest {
   const root = parseXml(body, { root: 'Delete', maxBytes: maxDeleteBytes });
   const objects = childrenNamed(root, 'Object');
@@ -39,6 +40,8 @@ export function parseDeleteObjects(body: Uint8Array): DeleteObjectsRequest {
 function parseObject(object: XmlElement): ObjectToDelete {
   const key = requiredText(object, 'Key');
   if (key === '') throw malformedXml('empty Key');
+  const problem = keyProblem(key);
+  if (problem !== undefined) throw problem;
   for (const condition of ['LastModifiedTime', 'Size']) {
     if (optionalText(object, condition) === undefined) continue;
     throw new S3Error('NotImplemented', {

@@ -398,6 +398,14 @@ const deleteCases = [
       ['1,001 objects', deleteDocument(someKey.repeat(1001))],
       ['a Quiet that is no boolean', deleteDocument(`<Quiet>perhaps</Quiet>${someKey}`)],
     ].map(([what = '', body = '']) => [what, deletion(body), 400, 'MalformedXML', malformedXml] as const),
+    [
+      'a key that is too long among others',
+      deletion(deleteDocument(`${someKey}<Object><Key>${'k'.repeat(1025)}</Key></Object>`)),
+      400,
+      'KeyTooLongError',
+      'Your key is too long',
+      { Size: '1025', MaxSizeAllowed: '1024' },
+    ],
     ...['Size', 'LastModifiedTime'].map(
       (name) =>
         [
