@@ -26,7 +26,9 @@ export function publicAccessTests(subject: BucketSubject): void {
       const bucket = await subject.bucket();
       await block(bucket, { BlockPublicPolicy: true });
       const { message } = await expectFailure(policy(bucket), 'AccessDenied', 403);
-      expect(message).toMatch(/BlockPublicPolicy/);
+      expect(message).toMatch(
+        /because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access\.$/,
+      );
       expect((await ask(subject, 'GET', `/${bucket}`, 'policy')).element('Code')).toBe('NoSuchBucketPolicy');
       await block(bucket, { BlockPublicPolicy: false });
       await policy(bucket);

@@ -49,7 +49,7 @@ export const putBucketPolicy: Operation = {
     }
     if (policy.isPublic && (await publicAccessBlockOf(gateway, bucket))?.blockPublicPolicy === true) {
       throw new S3Error('AccessDenied', {
-        message: `User: ${callerOf(context).arn} is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::${bucket}" because public policies are blocked by the BlockPublicPolicy block public access setting.`,
+        message: `User: ${callerOf(context).arn} is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::${bucket}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.`,
       });
     }
     await gateway.documents.put(bucket, 'policy', text);
