@@ -225,7 +225,6 @@ export const validationErrors: ReadonlySet<S3ErrorCode> = new Set<S3ErrorCode>([
   'InvalidArgument',
   'InvalidBucketName',
   'InvalidBucketOwnerAWSAccountID',
-  'InvalidChunkSizeError',
   'InvalidDigest',
   'InvalidEncryptionAlgorithmError',
   'InvalidLocationConstraint',
