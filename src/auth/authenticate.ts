@@ -85,7 +85,6 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     refuseUnsignedHeaders(request.headers, claim.signedHeaders);
     const key = keys.get(credential, claim.scope);
     checkSignature(request, claim, key);
-    refuseStrayToken(claim, credential);
 
     return {
       kind: 'signed',
@@ -156,17 +155,11 @@ export function checkSessionToken(
     if (sessionToken !== undefined) throw unknownKey(claim.accessKeyId);
     return;
   }
-  if (sessionToken === undefined) return;
-  if (!sessionToken.equals(claim.sessionToken)) throw new S3Error('InvalidToken');
+  // Before the signature: what is said of a wrong one repeats the signed headers.
+  if (sessionToken === undefined || !sessionToken.equals(claim.sessionToken)) {
+    throw new S3Error('InvalidToken');
+  }
   if (expiresAt !== undefined && now >= expiresAt) throw new S3Error('ExpiredToken');
-}
-
-/** A token beside a key that has none; a wrong signature is told first. InvalidToken */
-export function refuseStrayToken(
-  { sessionToken }: Pick<SignedClaim, 'sessionToken'>,
-  credential: Credential,
-): void {
-  if (sessionToken !== undefined && credential.sessionToken === undefined) throw new S3Error('InvalidToken');
 }
 
 /**

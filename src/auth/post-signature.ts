@@ -4,7 +4,6 @@ import {
   type Authentication,
   type AuthenticatorOptions,
   checkSessionToken,
-  refuseStrayToken,
   scopeRules,
   unknownKey,
 } from './authenticate.ts';
@@ -57,7 +56,6 @@ export function createFormAuthenticator(options: AuthenticatorOptions): Authenti
     if (!signaturesEqual(sign(key, policy), signature)) {
       throw signatureMismatch(accessKeyId, policy, signature);
     }
-    refuseStrayToken(claim, credential);
 
     return {
       kind: 'signed',
