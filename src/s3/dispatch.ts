@@ -207,7 +207,7 @@ function judge(operation: Operation, target: Target, headers: Headers, auth: Aut
   ) {
     throw new S3Error('InvalidArgument', {
       message: 'This operation does not accept uploadId without partNumber',
-      extra: { ArgumentName: 'uploadId', ArgumentValue: target.query.get('uploadId') ?? '' },
+      extra: { ArgumentName: 'uploadId', ArgumentValue: uploadId },
     });
   }
 }

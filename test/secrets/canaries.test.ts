@@ -257,6 +257,7 @@ describe.skipIf(!haveServices({ backend: 'azure', store: 'redis' }))(
 
     it('keeps every secret to itself, in good days and bad', async () => {
       const deployment = await newDeployment();
+      let started: RunningGateway | undefined;
       try {
         const identities = join(dir, 'identities.yaml');
         const identify = (secret: string): void =>
@@ -264,6 +265,7 @@ describe.skipIf(!haveServices({ backend: 'azure', store: 'redis' }))(
         identify(secrets["an identity's secret key"]);
         const env = { ...settings(), PARTWAY_IDENTITIES_FILE: identities };
         const gateway = await startGateway({ backend: 'configured', deployment, env });
+        started = gateway;
         const bucket = `canary-${randomBytes(4).toString('hex')}`;
         const signatures = await drive(gateway, bucket);
         await readAs(gateway, bucket, secrets["an identity's secret key"]);
@@ -300,6 +302,7 @@ describe.skipIf(!haveServices({ backend: 'azure', store: 'redis' }))(
         expectClean('the log', gateway.output(), signatures);
         for (const file of filesBelow(deployment.dir)) expectClean(file, readFileSync(file), signatures);
       } finally {
+        await started?.kill();
         await removeDeployment(deployment);
       }
     });

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeCertificate } from '../kit/certificate.ts';
+import { directory as directoryOf, run } from './gateway-process.ts';
 import { echo, exchange, raw, start } from './kit.ts';
 
 let directory = '';
@@ -48,6 +49,42 @@ test('a renewed certificate is shown to new connections, and one that cannot be 
   before.write('GET /old HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   expect(Buffer.concat(await before.toArray()).toString()).toContain('GET /old 0');
 });
+
+test.each(['1', '2'])(
+  'SIGHUP shows a renewed certificate, with %s processes, and none that is broken',
+  async (workers) => {
+    using place = directoryOf();
+    const { certFile, keyFile } = makeCertificate(place.path);
+    const first = readFileSync(certFile, 'utf8');
+    await using gateway = run(place.path, [], {
+      PARTWAY_WORKERS: workers,
+      PARTWAY_TLS_CERT_FILE: certFile,
+      PARTWAY_TLS_KEY_FILE: keyFile,
+    });
+    const port = Number(new URL(await gateway.listening()).port);
+    const healthy = (ca: string): Promise<boolean> =>
+      get(port, '/-/healthz', ca).then(
+        (body) => body.includes('"ok":true'),
+        () => false,
+      );
+    /** Of as many connections as it takes to meet each process. */
+    const everywhere = (ca: string): Promise<boolean[]> =>
+      Promise.all(Array.from({ length: 6 }, () => healthy(ca)));
+    expect(await everywhere(first)).toEqual(Array(6).fill(true));
+
+    makeCertificate(place.path);
+    const second = readFileSync(certFile, 'utf8');
+    process.kill(gateway.pid, 'SIGHUP');
+    await expect.poll(() => everywhere(second), { timeout: 60_000 }).toEqual(Array(6).fill(true));
+    expect(await healthy(first)).toBe(false);
+
+    writeFileSync(certFile, 'junk');
+    process.kill(gateway.pid, 'SIGHUP');
+    const refused = 'the configuration is not sound: identities and certificate stay as they were';
+    await expect.poll(() => gateway.logged(refused).length, { timeout: 60_000 }).toBe(1);
+    expect(await everywhere(second)).toEqual(Array(6).fill(true));
+  },
+);
 
 test('plain HTTP on the same port is refused, and harms nobody', async () => {
   await using running = await start(echo, { tls });
